@@ -1,0 +1,89 @@
+namespace AuralSam2.Kernels;
+
+/// <summary>
+/// Scratch memory of a device: a stack of large blocks. The first run of a shape grows it; after that renting is an addition
+/// and a frame allocates nothing.
+/// </summary>
+/// <remarks>Scopes nest like calls do; a tensor must not outlive the scope it was rented in.</remarks>
+public sealed class Arena : IDisposable
+{
+    /// <summary>Floats: every rented tensor starts on a cache line, which is also what 128-bit GPU loads need.</summary>
+    private const int Alignment = 16;
+
+    private const long BlockFloats = 8L << 20;
+
+    private readonly Device device;
+    private readonly List<DeviceBuffer> blocks = [];
+    private int block;
+    private long used;
+    private int depth;
+
+    internal Arena(Device device) => this.device = device;
+
+    /// <summary>Scopes that are open. Zero between calls of a model; a test fails otherwise.</summary>
+    public int OpenScopes => depth;
+
+    /// <summary>Floats that all blocks hold together.</summary>
+    public long Capacity => blocks.Sum(b => b.Length);
+
+    /// <summary>Rents a dense tensor with undefined contents.</summary>
+    /// <exception cref="InvalidOperationException">No scope is open.</exception>
+    public Tensor Rent(params ReadOnlySpan<int> dims)
+    {
+        if (depth == 0) throw new InvalidOperationException("rent inside a scope: using var scope = device.Scope();");
+        var shape = new Shape(dims);
+        var length = (shape.Length + Alignment - 1) / Alignment * Alignment;
+        while (block < blocks.Count && used + length > blocks[block].Length)
+        {
+            block++;
+            used = 0;
+        }
+
+        if (block == blocks.Count) blocks.Add(device.Allocate(Math.Max(length, BlockFloats)));
+        var tensor = new Tensor(blocks[block], used, shape, shape.Columns);
+        used += length;
+        return tensor;
+    }
+
+    /// <summary>Opens a scope.</summary>
+    public Lease Scope()
+    {
+        depth++;
+        return new Lease(this, block, used, depth);
+    }
+
+    /// <summary>Frees all blocks.</summary>
+    public void Dispose()
+    {
+        foreach (var b in blocks) b.Dispose();
+        blocks.Clear();
+        block = 0;
+        used = 0;
+    }
+
+    /// <summary>An open scope; disposing it gives back all that was rented since.</summary>
+    public readonly struct Lease : IDisposable
+    {
+        private readonly Arena arena;
+        private readonly int block;
+        private readonly long used;
+        private readonly int depth;
+
+        internal Lease(Arena arena, int block, long used, int depth)
+        {
+            this.arena = arena;
+            this.block = block;
+            this.used = used;
+            this.depth = depth;
+        }
+
+        /// <inheritdoc/>
+        public void Dispose()
+        {
+            if (arena.depth != depth) throw new InvalidOperationException("scopes must be closed in the reverse order of opening");
+            arena.block = block;
+            arena.used = used;
+            arena.depth--;
+        }
+    }
+}

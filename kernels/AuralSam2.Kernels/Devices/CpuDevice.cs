@@ -1,0 +1,101 @@
+using System.Runtime.InteropServices;
+
+namespace AuralSam2.Kernels;
+
+/// <summary>The host's processor: SIMD kernels on a persistent pool of threads.</summary>
+public sealed unsafe class CpuDevice : Device
+{
+    private readonly nint[] scratch;
+    private readonly nuint[] scratchBytes;
+
+    /// <summary>Opens the processor.</summary>
+    /// <param name="threads">Threads that share the work; 0 takes one per processor.</param>
+    /// <param name="isa">Instruction set; null takes the widest that the processor has.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A negative number of threads.</exception>
+    /// <exception cref="PlatformNotSupportedException">The processor lacks the instruction set that was asked for.</exception>
+    public CpuDevice(int threads = 0, CpuIsa? isa = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(threads);
+        Isa = isa ?? CpuIsas.Widest;
+        if (Isa > CpuIsas.Widest) throw new PlatformNotSupportedException($"this processor has no {Isa.Title()} (its widest is {CpuIsas.Widest.Title()})");
+        Pool = new WorkerPool(threads == 0 ? Environment.ProcessorCount : threads);
+        scratch = new nint[Pool.Threads];
+        scratchBytes = new nuint[Pool.Threads];
+    }
+
+    /// <summary>The instruction set that the kernels use.</summary>
+    public CpuIsa Isa { get; }
+
+    /// <summary>Threads that share the work.</summary>
+    public int Threads => Pool.Threads;
+
+    /// <inheritdoc/>
+    public override string Name => $"cpu ({Isa.Title()}, {Threads} thread{(Threads == 1 ? "" : "s")})";
+
+    internal WorkerPool Pool { get; }
+
+    /// <inheritdoc/>
+    public override DeviceBuffer Allocate(long length) => new CpuBuffer(this, length);
+
+    /// <inheritdoc/>
+    public override void Upload(ReadOnlySpan<float> source, Tensor destination)
+    {
+        if (source.Length != destination.Length) throw new ArgumentException($"{source.Length} values for a tensor {destination}");
+        for (var r = 0; r < destination.Rows; r++)
+            source.Slice(r * destination.Columns, destination.Columns).CopyTo(Row(destination, r));
+    }
+
+    /// <inheritdoc/>
+    public override void Download(Tensor source, Span<float> destination)
+    {
+        if (destination.Length != source.Length) throw new ArgumentException($"room for {destination.Length} values of a tensor {source}");
+        for (var r = 0; r < source.Rows; r++) Row(source, r).CopyTo(destination.Slice(r * source.Columns, source.Columns));
+    }
+
+    /// <inheritdoc/>
+    public override void Copy(Tensor source, Tensor destination)
+    {
+        if (source.Rows != destination.Rows || source.Columns != destination.Columns)
+            throw new ArgumentException($"copy of {source} to {destination}");
+        const int rowsEach = 64;
+        Pool.For((source.Rows + rowsEach - 1) / rowsEach, (item, _) =>
+        {
+            for (var r = item * rowsEach; r < Math.Min(source.Rows, (item + 1) * rowsEach); r++) Row(source, r).CopyTo(Row(destination, r));
+        });
+    }
+
+    /// <inheritdoc/>
+    public override void Fill(Tensor destination, float value)
+    {
+        for (var r = 0; r < destination.Rows; r++) Row(destination, r).Fill(value);
+    }
+
+    /// <inheritdoc/>
+    public override void Synchronize()
+    {
+    }
+
+    /// <summary>Private scratch of one worker, at least <paramref name="floats"/> long, on a cache line; contents undefined, reused by every op.</summary>
+    internal float* Scratch(int worker, nint floats)
+    {
+        var bytes = (nuint)floats * sizeof(float);
+        if (scratchBytes[worker] < bytes)
+        {
+            bytes = (bytes + 0xFFFF) & ~(nuint)0xFFFF;
+            NativeMemory.AlignedFree((void*)scratch[worker]);
+            scratch[worker] = (nint)NativeMemory.AlignedAlloc(bytes, 64);
+            scratchBytes[worker] = bytes;
+        }
+
+        return (float*)scratch[worker];
+    }
+
+    /// <inheritdoc/>
+    protected override void Free()
+    {
+        Pool.Dispose();
+        foreach (var address in scratch) NativeMemory.AlignedFree((void*)address);
+    }
+
+    private static Span<float> Row(Tensor tensor, int row) => new(tensor.Pointer + ((nint)row * tensor.RowStride), tensor.Columns);
+}

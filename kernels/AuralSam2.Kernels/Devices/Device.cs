@@ -1,0 +1,82 @@
+namespace AuralSam2.Kernels;
+
+/// <summary>
+/// The seam between models and hardware: memory, copies, synchronisation, scratch memory, and the clock that ops report to.
+/// </summary>
+/// <remarks>
+/// Ops take a device as their first argument and choose its kernel (<c>Ops/&lt;Op&gt;/</c>). A device serves one caller at a time;
+/// what runs in parallel runs inside an op.
+/// </remarks>
+public abstract class Device : IDisposable
+{
+    /// <summary>Makes a device with an empty arena.</summary>
+    protected Device() => Arena = new Arena(this);
+
+    /// <summary>What a person reads in a list of devices, for example <c>cpu (AVX-512, 2 threads)</c>.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>Scratch memory for activations; see <see cref="Arena"/>.</summary>
+    public Arena Arena { get; }
+
+    /// <summary>Receives one record per op while set; costs nothing while null.</summary>
+    public OpProfile? Profile { get; set; }
+
+    /// <summary>Floating-point operations that all ops run so far have declared (a multiply-add counts two).</summary>
+    public double DeclaredFlops { get; private set; }
+
+    /// <summary>Allocates memory that lives until the buffer is disposed: weights, and what outlives a frame.</summary>
+    public abstract DeviceBuffer Allocate(long length);
+
+    /// <summary>Allocates a dense tensor with memory of its own; dispose <see cref="Tensor.Buffer"/> to free it.</summary>
+    public Tensor AllocateTensor(params ReadOnlySpan<int> dims) => Allocate(new Shape(dims).Length).View(dims);
+
+    /// <summary>Copies host values, row-major, into a tensor.</summary>
+    /// <exception cref="ArgumentException">The lengths differ.</exception>
+    public abstract void Upload(ReadOnlySpan<float> source, Tensor destination);
+
+    /// <summary>Copies a tensor to the host, row-major, after all work on it is done.</summary>
+    /// <exception cref="ArgumentException">The lengths differ.</exception>
+    public abstract void Download(Tensor source, Span<float> destination);
+
+    /// <summary>Copies elements between two tensors of this device; shapes may differ where rows and columns agree.</summary>
+    public abstract void Copy(Tensor source, Tensor destination);
+
+    /// <summary>Sets every element.</summary>
+    public abstract void Fill(Tensor destination, float value);
+
+    /// <summary>Returns when all work given to the device is done.</summary>
+    public abstract void Synchronize();
+
+    /// <summary>Scratch tensor from the arena, contents undefined; valid until the enclosing <see cref="Arena.Scope"/> ends.</summary>
+    public Tensor Rent(params ReadOnlySpan<int> dims) => Arena.Rent(dims);
+
+    /// <summary>Opens a scope: everything rented until it is disposed is given back then.</summary>
+    public Arena.Lease Scope() => Arena.Scope();
+
+    /// <summary>Starts the clock of one op; dispose the result when the op is done.</summary>
+    internal OpTiming Time(string op, double flops, double bytes)
+    {
+        DeclaredFlops += flops;
+        return Profile is null ? default : new OpTiming(this, Profile, op, flops, bytes);
+    }
+
+    /// <summary>The error for an op without a kernel on this device.</summary>
+    internal NotSupportedException Unsupported(string op) => new($"{op} has no kernel for {Name}; use --device cpu");
+
+    /// <summary>Called once by <see cref="Dispose()"/>.</summary>
+    protected virtual void Free()
+    {
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (disposed) return;
+        disposed = true;
+        Arena.Dispose();
+        Free();
+        GC.SuppressFinalize(this);
+    }
+
+    private bool disposed;
+}

@@ -1,0 +1,131 @@
+using System.Diagnostics;
+
+namespace AuralSam2.Kernels;
+
+/// <summary>
+/// The caller and n - 1 threads that live as long as the pool. Work is a count of independent items, taken from a shared counter;
+/// what an item computes never depends on who runs it, so results do not depend on the number of threads.
+/// </summary>
+/// <remarks>
+/// Threads spin for <see cref="SpinMicroseconds"/> after their last item before they sleep: ops follow each other within that time
+/// and waking a sleeping thread costs more than many ops do.
+/// </remarks>
+internal sealed class WorkerPool : IDisposable
+{
+    private const int SpinMicroseconds = 100;
+
+    private readonly Thread[] workers;
+    private readonly Lock gate = new();
+    private readonly SemaphoreSlim wake = new(0);
+    private Action<int, int>? body;
+    private volatile int generation;
+    private volatile bool stopping;
+    private volatile Exception? failure;
+    private int sleeping;
+    private int count;
+    private int next;
+    private int pending;
+
+    public WorkerPool(int threads)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
+        workers = new Thread[threads - 1];
+        for (var i = 0; i < workers.Length; i++)
+        {
+            var worker = i + 1;
+            workers[i] = new Thread(() => Loop(worker)) { IsBackground = true, Name = $"aural worker {worker}" };
+            workers[i].Start();
+        }
+    }
+
+    /// <summary>Threads that share the work, the caller included.</summary>
+    public int Threads => workers.Length + 1;
+
+    /// <summary>Runs <paramref name="body"/>(item, worker) for items 0 .. <paramref name="count"/> - 1; worker is below <see cref="Threads"/>.</summary>
+    public void For(int count, Action<int, int> body)
+    {
+        if (workers.Length == 0 || count <= 1)
+        {
+            for (var i = 0; i < count; i++) body(i, 0);
+            return;
+        }
+
+        this.body = body;
+        this.count = count;
+        failure = null;
+        Volatile.Write(ref next, 0);
+        Volatile.Write(ref pending, workers.Length);
+        lock (gate)
+        {
+            generation++;
+            if (sleeping > 0)
+            {
+                wake.Release(sleeping);
+                sleeping = 0;
+            }
+        }
+
+        RunItems(0);
+        var spin = default(SpinWait);
+        while (Volatile.Read(ref pending) > 0) spin.SpinOnce(sleep1Threshold: -1);
+        this.body = null;
+        if (failure is { } error) throw new InvalidOperationException("an op failed on a worker thread", error);
+    }
+
+    public void Dispose()
+    {
+        lock (gate)
+        {
+            stopping = true;
+            generation++;
+            wake.Release(workers.Length);
+        }
+
+        foreach (var worker in workers) worker.Join();
+        wake.Dispose();
+    }
+
+    private void Loop(int worker)
+    {
+        var seen = 0;
+        while (true)
+        {
+            WaitFor(seen);
+            seen = generation;
+            if (stopping) return;
+            RunItems(worker);
+            Interlocked.Decrement(ref pending);
+        }
+    }
+
+    private void WaitFor(int seen)
+    {
+        var start = Stopwatch.GetTimestamp();
+        for (var spins = 1; generation == seen; spins++)
+        {
+            Thread.SpinWait(8);
+            if ((spins & 15) != 0 || Stopwatch.GetElapsedTime(start).TotalMicroseconds < SpinMicroseconds) continue;
+            lock (gate)
+            {
+                if (generation != seen) return;
+                sleeping++;
+            }
+
+            wake.Wait();
+        }
+    }
+
+    private void RunItems(int worker)
+    {
+        try
+        {
+            int item;
+            while ((item = Interlocked.Increment(ref next) - 1) < count) body!(item, worker);
+        }
+        catch (Exception e) when (worker != 0)
+        {
+            failure = e;
+            Volatile.Write(ref next, count);
+        }
+    }
+}
