@@ -27,6 +27,14 @@ public static class CpuIsas
     /// <summary>All instruction sets that can run here, narrowest first.</summary>
     public static IEnumerable<CpuIsa> Available => Enum.GetValues<CpuIsa>().Where(isa => isa <= Widest);
 
+    /// <summary>Floats in a vector.</summary>
+    internal static int Lanes(this CpuIsa isa) => isa switch
+    {
+        CpuIsa.Avx512 => 16,
+        CpuIsa.Avx2 => 8,
+        _ => 4,
+    };
+
     /// <summary>The name people use.</summary>
     public static string Title(this CpuIsa isa) => isa switch
     {

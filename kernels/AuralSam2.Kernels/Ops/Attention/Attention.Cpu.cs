@@ -1,0 +1,79 @@
+namespace AuralSam2.Kernels.Ops;
+
+/// <summary>
+/// Attention of sequences on the CPU: keys and values of each head are packed once, in parallel, then blocks of queries are shared
+/// between the threads.
+/// </summary>
+internal static unsafe class AttentionCpu
+{
+    /// <summary>Keys of a block times head dimension: the block's keys and values take half a megabyte, half of the second-level cache.</summary>
+    private const int KeyBlockFloats = 48 << 10;
+
+    /// <summary>Softmax attention, or, with a <paramref name="linearScale"/>, the plain product (scale q k^T) v.</summary>
+    public static void Run(CpuDevice device, Tensor q, Tensor k, Tensor v, Tensor y, int heads, int batch, float? linearScale = null)
+    {
+        if (q.Rows == 0) return;
+        var d = q.Columns / heads;
+        var (queries, keys) = (q.Rows / batch, k.Rows / batch);
+        var dPadded = FlashTile.Padded(d);
+        var keyBlock = Math.Min(FlashTile.Padded(keys), Math.Max(48, KeyBlockFloats / dPadded / 48 * 48));
+        var keyBlocks = (keys + keyBlock - 1) / keyBlock;
+        var packedFloats = (long)FlashTile.Padded(keys) * d;
+        using var scope = device.Scope();
+        var packed = device.Rent(batch * heads, checked((int)packedFloats));
+        var values = device.Rent(batch * heads, keys, dPadded);
+        device.Pool.For(batch * heads * keyBlocks, (item, _) =>
+        {
+            var (sequence, block) = (item / keyBlocks, item % keyBlocks);
+            var (b, h) = (sequence / heads, sequence % heads);
+            var first = block * keyBlock;
+            var count = Math.Min(keyBlock, keys - first);
+            var rows = stackalloc float*[keyBlock];
+            var source = k.Pointer + ((nint)((b * keys) + first) * k.RowStride) + (h * d);
+            for (var i = 0; i < count; i++) rows[i] = source + ((nint)i * k.RowStride);
+            FlashTile.PackKeys(device.Isa, rows, count, d, packed.Pointer + (sequence * (nint)packedFloats) + ((nint)first * d));
+            CopyPadded(count, d, v.Pointer + ((nint)((b * keys) + first) * v.RowStride) + (h * d), v.RowStride, values.Pointer + (((nint)sequence * keys) + first) * dPadded, dPadded);
+        });
+
+        var queryBlocks = (queries + FlashTile.MaxQueries - 1) / FlashTile.MaxQueries;
+        device.Pool.For(batch * heads * queryBlocks, (item, worker) =>
+        {
+            var (sequence, block) = (item / queryBlocks, item % queryBlocks);
+            var (b, h) = (sequence / heads, sequence % heads);
+            var first = block * FlashTile.MaxQueries;
+            var count = Math.Min(FlashTile.MaxQueries, queries - first);
+            var scratch = device.Scratch(worker, FlashTile.MaxQueries * ((2 * (nint)dPadded) + FlashTile.Padded(keyBlock)));
+            var gathered = scratch + (FlashTile.MaxQueries * (nint)dPadded);
+            CopyPadded(count, d, q.Pointer + ((nint)((b * queries) + first) * q.RowStride) + (h * d), q.RowStride, gathered, dPadded);
+            FlashTile.Run(device.Isa, new FlashTile.Block
+            {
+                Q = gathered,
+                StrideQ = dPadded,
+                Queries = count,
+                PackedKeys = packed.Pointer + (sequence * (nint)packedFloats),
+                V = values.Pointer + ((nint)sequence * keys * dPadded),
+                StrideV = dPadded,
+                Keys = keys,
+                KeyBlock = keyBlock,
+                HeadDim = d,
+                LinearScale = linearScale ?? 0,
+                Output = scratch,
+                Scores = gathered + (FlashTile.MaxQueries * (nint)dPadded),
+            });
+            var target = y.Pointer + ((nint)((b * queries) + first) * y.RowStride) + (h * d);
+            for (var i = 0; i < count; i++)
+                new ReadOnlySpan<float>(scratch + (i * (nint)dPadded), d).CopyTo(new Span<float>(target + ((nint)i * y.RowStride), d));
+        });
+    }
+
+    /// <summary>Copies rows and clears their padding.</summary>
+    private static void CopyPadded(int rows, int columns, float* source, nint strideSource, float* target, int strideTarget)
+    {
+        for (var i = 0; i < rows; i++)
+        {
+            var row = new Span<float>(target + ((nint)i * strideTarget), strideTarget);
+            new ReadOnlySpan<float>(source + (i * strideSource), columns).CopyTo(row);
+            row[columns..].Clear();
+        }
+    }
+}

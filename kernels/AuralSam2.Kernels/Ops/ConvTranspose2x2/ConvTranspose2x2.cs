@@ -1,0 +1,94 @@
+namespace AuralSam2.Kernels.Ops;
+
+/// <summary>Weights of a 2x2 stride-2 transposed convolution: one matrix for each of the two output rows that an input row makes.</summary>
+/// <param name="Upper">Output row 2y: <c>[2 * outputs, channels]</c>, left pixel first.</param>
+/// <param name="Lower">Output row 2y + 1.</param>
+public sealed record ConvTransposeWeights(PackedMatrix Upper, PackedMatrix Lower) : IDisposable
+{
+    /// <summary>Output channels.</summary>
+    public int Outputs => Upper.Outputs / 2;
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Upper.Dispose();
+        Lower.Dispose();
+    }
+}
+
+/// <summary>
+/// Transposed convolution, kernel 2, stride 2: every input pixel becomes a 2x2 block of its own. As matrix products: an input row times
+/// <c>Upper</c> is output row 2y, already in place, because the two pixels of an input pixel are neighbours in memory.
+/// </summary>
+public static class ConvTranspose2x2
+{
+    /// <summary>Lays out a weight of a checkpoint.</summary>
+    /// <param name="device">Where it will run.</param>
+    /// <param name="weight"><c>[channels, outputs, 2, 2]</c>, row-major.</param>
+    /// <param name="channels">Input channels.</param>
+    /// <param name="bias"><c>[outputs]</c>.</param>
+    /// <exception cref="ArgumentException">The sizes disagree.</exception>
+    public static ConvTransposeWeights Pack(Device device, ReadOnlySpan<float> weight, int channels, ReadOnlySpan<float> bias)
+    {
+        var outputs = bias.Length;
+        OpArguments.Require(weight.Length == channels * outputs * 4, "ConvTranspose2x2", $"{weight.Length} weights for {channels} channels to {outputs}");
+        var biasTwice = new float[2 * outputs];
+        bias.CopyTo(biasTwice);
+        bias.CopyTo(biasTwice.AsSpan(outputs));
+        var rows = new PackedMatrix[2];
+        for (var dy = 0; dy < 2; dy++)
+        {
+            var matrix = new float[2 * outputs * channels];
+            for (var dx = 0; dx < 2; dx++)
+                for (var o = 0; o < outputs; o++)
+                    for (var c = 0; c < channels; c++)
+                        matrix[(((dx * outputs) + o) * channels) + c] = weight[((((c * outputs) + o) * 2) + dy) * 2 + dx];
+            rows[dy] = Gemm.Pack(device, matrix, 2 * outputs, biasTwice);
+        }
+
+        return new ConvTransposeWeights(rows[0], rows[1]);
+    }
+
+    /// <summary>Runs the convolution.</summary>
+    /// <param name="device">Where it runs.</param>
+    /// <param name="x"><c>[height, width, channels]</c>, dense.</param>
+    /// <param name="weights">Packed weights.</param>
+    /// <param name="y"><c>[2 height, 2 width, outputs]</c>, dense.</param>
+    /// <param name="residual">Optional, shape of y: added to the result.</param>
+    /// <param name="activation">Applied last.</param>
+    /// <exception cref="ArgumentException">The shapes disagree.</exception>
+    public static void Forward(Device device, Tensor x, ConvTransposeWeights weights, Tensor y, Tensor residual = default, Activation activation = Activation.None)
+    {
+        OpArguments.Require(
+            x.Shape.Rank == 3 && y.Shape.Rank == 3 && x.IsDense && y.IsDense && x.Columns == weights.Upper.Inputs && y.Columns == weights.Outputs &&
+            y.Shape[0] == 2 * x.Shape[0] && y.Shape[1] == 2 * x.Shape[1],
+            "ConvTranspose2x2", $"x {x}, y {y}");
+        OpArguments.Require(residual.IsEmpty || (residual.Shape == y.Shape && residual.IsDense), "ConvTranspose2x2", $"residual {residual} for y {y}");
+        using var timing = device.Time("ConvTranspose2x2", 2 * Gemm.Flops(x.Rows, weights.Upper), 4.0 * (x.Length + y.Length));
+        switch (device)
+        {
+            case CpuDevice cpu: ConvTranspose2x2Cpu.Run(cpu, x, weights, y, residual, activation); break;
+            default: throw device.Unsupported("ConvTranspose2x2");
+        }
+    }
+}
+
+/// <summary>One input row is an item: two products that write whole output rows.</summary>
+internal static unsafe class ConvTranspose2x2Cpu
+{
+    public static void Run(CpuDevice device, Tensor x, ConvTransposeWeights weights, Tensor y, Tensor residual, Activation activation)
+    {
+        var (width, channels, stride) = (x.Shape[1], x.Columns, 2 * weights.Outputs);
+        device.Pool.For(x.Shape[0], (row, worker) =>
+        {
+            for (var dy = 0; dy < 2; dy++)
+            {
+                var matrix = (CpuPackedMatrix)(dy == 0 ? weights.Upper : weights.Lower);
+                var scratch = device.Scratch(worker, GemmCpu.TailFloats(matrix));
+                var offset = (((nint)2 * row) + dy) * width * stride;
+                var epilogue = new GemmCpu.Epilogue { Activation = activation, Residual = residual.IsEmpty ? null : residual.Pointer + offset, StrideResidual = stride };
+                GemmCpu.Block(device.Isa, matrix, width, x.Pointer + ((nint)row * width * channels), channels, y.Pointer + offset, stride, epilogue, scratch);
+            }
+        });
+    }
+}

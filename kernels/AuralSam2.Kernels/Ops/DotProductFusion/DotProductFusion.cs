@@ -1,0 +1,29 @@
+namespace AuralSam2.Kernels.Ops;
+
+/// <summary>
+/// AuralFuser's audio-visual product: attention without a softmax, y = (q k^T / n) v, where n is the number of pixels of all frames.
+/// (TPAVI's "dot" mode, Zhou et al. 2022.)
+/// </summary>
+public static class DotProductFusion
+{
+    /// <summary>Runs the product; the score matrix is never stored.</summary>
+    /// <param name="device">Where it runs.</param>
+    /// <param name="q"><c>[queries, channels]</c>.</param>
+    /// <param name="k"><c>[keys, channels]</c>.</param>
+    /// <param name="v"><c>[keys, channels]</c>.</param>
+    /// <param name="y"><c>[queries, channels]</c>.</param>
+    /// <param name="scale">1 / n.</param>
+    /// <exception cref="ArgumentException">The shapes disagree, or there are no keys.</exception>
+    public static void Forward(Device device, Tensor q, Tensor k, Tensor v, Tensor y, float scale)
+    {
+        OpArguments.Require(
+            q.Shape.Rank == 2 && k.Columns == q.Columns && v.Shape == k.Shape && y.Shape == q.Shape && k.Rows > 0,
+            "DotProductFusion", $"q {q}, k {k}, v {v}, y {y}");
+        using var timing = device.Time("DotProductFusion", Attention.Flops(q.Rows, k.Rows, q.Columns), 4.0 * ((2 * q.Length) + (2 * k.Length)));
+        switch (device)
+        {
+            case CpuDevice cpu: AttentionCpu.Run(cpu, q, k, v, y, heads: 1, batch: 1, linearScale: scale); break;
+            default: throw device.Unsupported("DotProductFusion");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using AuralSam2.Kernels.Simd;
+
+namespace AuralSam2.Kernels.Ops;
+
+/// <summary>Elementwise kernels: one driver walks rows and tails, an operator is a struct with a vector form.</summary>
+internal static unsafe class ElementwiseCpu
+{
+    /// <summary>About 32 KB of floats: an item fits the first-level cache.</summary>
+    private const int FloatsPerItem = 8192;
+
+    /// <summary>y = f(x) on vectors.</summary>
+    private interface IUnary
+    {
+        V Apply<S, V>(V x)
+            where S : struct, ISimd<V>
+            where V : struct;
+    }
+
+    public static void Add(CpuDevice device, Tensor a, Tensor b, Tensor y, float scale)
+    {
+        ForRows(device, a.Rows, a.Columns, (first, count) =>
+        {
+            for (var r = first; r < first + count; r++)
+            {
+                float* pa = a.Pointer + ((nint)r * a.RowStride), pb = b.Pointer + ((nint)(r % b.Rows) * b.RowStride);
+                AddRow(device.Isa, a.Columns, pa, pb, y.Pointer + ((nint)r * y.RowStride), scale);
+            }
+        });
+    }
+
+    public static void Map(CpuDevice device, Tensor x, Tensor y, Activation activation, float scale, float shift)
+    {
+        ForRows(device, x.Rows, x.Columns, (first, count) =>
+        {
+            float* px = x.Pointer + ((nint)first * x.RowStride), py = y.Pointer + ((nint)first * y.RowStride);
+            Rows(device.Isa, new Affine(scale, shift), count, x.Columns, px, x.RowStride, py, y.RowStride);
+            if (activation != Activation.None) Activate(device.Isa, activation, count, x.Columns, py, y.RowStride);
+        });
+    }
+
+    public static void Threshold(CpuDevice device, Tensor x, Tensor y, float threshold, float low, float high)
+    {
+        ForRows(device, x.Rows, x.Columns, (first, count) =>
+        {
+            for (var r = first; r < first + count; r++)
+            {
+                float* px = x.Pointer + ((nint)r * x.RowStride), py = y.Pointer + ((nint)r * y.RowStride);
+                for (var c = 0; c < x.Columns; c++) py[c] = px[c] > threshold ? high : low;
+            }
+        });
+    }
+
+    /// <summary>Applies an activation in place to rows that are still in cache: the epilogue of fused kernels.</summary>
+    public static void Activate(CpuIsa isa, Activation activation, int rows, int columns, float* y, nint stride)
+    {
+        switch (activation)
+        {
+            case Activation.Relu: Rows(isa, default(ReluOperator), rows, columns, y, stride, y, stride); break;
+            case Activation.Gelu: Rows(isa, default(GeluOperator), rows, columns, y, stride, y, stride); break;
+            case Activation.Sigmoid: Rows(isa, default(SigmoidOperator), rows, columns, y, stride, y, stride); break;
+            default: break;
+        }
+    }
+
+    /// <summary>y = a + scale * b for one row.</summary>
+    public static void AddRow(CpuIsa isa, int columns, float* a, float* b, float* y, float scale)
+    {
+        switch (isa)
+        {
+            case CpuIsa.Avx512: AddRow<Simd512, Vector512<float>>(columns, a, b, y, scale); break;
+            case CpuIsa.Avx2: AddRow<Simd256, Vector256<float>>(columns, a, b, y, scale); break;
+            default: AddRow<Simd128, Vector128<float>>(columns, a, b, y, scale); break;
+        }
+    }
+
+    private static void ForRows(CpuDevice device, int rows, int columns, Action<int, int> body)
+    {
+        var rowsPerItem = Math.Max(1, FloatsPerItem / Math.Max(1, columns));
+        device.Pool.For((rows + rowsPerItem - 1) / rowsPerItem, (item, _) => body(item * rowsPerItem, Math.Min(rowsPerItem, rows - (item * rowsPerItem))));
+    }
+
+    private static void Rows<T>(CpuIsa isa, T op, int rows, int columns, float* x, nint strideX, float* y, nint strideY)
+        where T : struct, IUnary
+    {
+        for (var r = 0; r < rows; r++, x += strideX, y += strideY)
+        {
+            switch (isa)
+            {
+                case CpuIsa.Avx512: Row<Simd512, Vector512<float>, T>(op, columns, x, y); break;
+                case CpuIsa.Avx2: Row<Simd256, Vector256<float>, T>(op, columns, x, y); break;
+                default: Row<Simd128, Vector128<float>, T>(op, columns, x, y); break;
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Row<S, V, T>(T op, int columns, float* x, float* y)
+        where S : struct, ISimd<V>
+        where V : struct
+        where T : struct, IUnary
+    {
+        var c = 0;
+        for (; c + S.Width <= columns; c += S.Width) S.Store(op.Apply<S, V>(S.Load(x + c)), y + c);
+        if (c == columns) return;
+        var tail = stackalloc float[S.Width];
+        for (var i = 0; i < columns - c; i++) tail[i] = x[c + i];
+        S.Store(op.Apply<S, V>(S.Load(tail)), tail);
+        for (var i = 0; i < columns - c; i++) y[c + i] = tail[i];
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void AddRow<S, V>(int columns, float* a, float* b, float* y, float scale)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        var factor = S.Create(scale);
+        var c = 0;
+        for (; c + S.Width <= columns; c += S.Width) S.Store(S.Fma(factor, S.Load(b + c), S.Load(a + c)), y + c);
+        for (; c < columns; c++) y[c] = a[c] + (scale * b[c]);
+    }
+
+    private readonly struct Affine(float scale, float shift) : IUnary
+    {
+        public V Apply<S, V>(V x)
+            where S : struct, ISimd<V>
+            where V : struct => S.Fma(x, S.Create(scale), S.Create(shift));
+    }
+
+    private readonly struct ReluOperator : IUnary
+    {
+        public V Apply<S, V>(V x)
+            where S : struct, ISimd<V>
+            where V : struct => S.Max(x, S.Zero);
+    }
+
+    private readonly struct GeluOperator : IUnary
+    {
+        public V Apply<S, V>(V x)
+            where S : struct, ISimd<V>
+            where V : struct => VectorMath.Gelu<S, V>(x);
+    }
+
+    private readonly struct SigmoidOperator : IUnary
+    {
+        public V Apply<S, V>(V x)
+            where S : struct, ISimd<V>
+            where V : struct => VectorMath.Sigmoid<S, V>(x);
+    }
+}

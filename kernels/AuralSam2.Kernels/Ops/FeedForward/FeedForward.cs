@@ -1,0 +1,42 @@
+namespace AuralSam2.Kernels.Ops;
+
+/// <summary>The second half of a pre-norm transformer block.</summary>
+/// <param name="Projection">Output projection of the attention before it, <c>[channels, attention channels]</c>; null when there is none.</param>
+/// <param name="Norm">Layer norm in front of the two layers.</param>
+/// <param name="Expand"><c>[hidden, channels]</c>.</param>
+/// <param name="Contract"><c>[channels, hidden]</c>.</param>
+/// <param name="Activation">Between the two layers.</param>
+public readonly record struct FeedForwardWeights(PackedMatrix? Projection, NormWeights Norm, PackedMatrix Expand, PackedMatrix Contract, Activation Activation);
+
+/// <summary>
+/// x += P a; x += W2 act(W1 norm(x)). One op: for a block of rows the attention's projection, both residual connections, the norm and the
+/// hidden layer stay in cache, so the hidden layer (four times as wide as x) never reaches memory.
+/// </summary>
+public static class FeedForward
+{
+    /// <summary>Runs it in place.</summary>
+    /// <param name="device">Where it runs.</param>
+    /// <param name="x"><c>[rows, channels]</c>: the residual stream, updated.</param>
+    /// <param name="weights">Projection, norm and the two layers.</param>
+    /// <param name="attention"><c>[rows, attention channels]</c>, the attention's output before its projection; absent when there is no projection.</param>
+    /// <exception cref="ArgumentException">The shapes disagree.</exception>
+    public static void Forward(Device device, Tensor x, in FeedForwardWeights weights, Tensor attention = default)
+    {
+        var w = weights;
+        OpArguments.Require(
+            w.Expand.Inputs == x.Columns && w.Contract.Outputs == x.Columns && w.Contract.Inputs == w.Expand.Outputs,
+            "FeedForward", $"x {x}, expand [{w.Expand.Outputs}, {w.Expand.Inputs}], contract [{w.Contract.Outputs}, {w.Contract.Inputs}]");
+        OpArguments.Require((w.Projection is null) == attention.IsEmpty, "FeedForward", $"a projection and an attention output belong together: {attention}");
+        OpArguments.Require(
+            w.Projection is null || (attention.Rows == x.Rows && attention.Columns == w.Projection.Inputs && w.Projection.Outputs == x.Columns),
+            "FeedForward", $"attention {attention} for x {x}");
+        OpArguments.Require(w.Norm.Weight.Length == x.Columns, "FeedForward", $"norm weight {w.Norm.Weight} for x {x}");
+        var flops = Gemm.Flops(x.Rows, w.Expand) + Gemm.Flops(x.Rows, w.Contract) + (w.Projection is null ? 0 : Gemm.Flops(x.Rows, w.Projection));
+        using var timing = device.Time("FeedForward", flops, 4.0 * ((2 * x.Length) + (attention.IsEmpty ? 0 : attention.Length) + (2.0 * w.Expand.Inputs * w.Expand.Outputs)));
+        switch (device)
+        {
+            case CpuDevice cpu: FeedForwardCpu.Run(cpu, x, w, attention); break;
+            default: throw device.Unsupported("FeedForward");
+        }
+    }
+}

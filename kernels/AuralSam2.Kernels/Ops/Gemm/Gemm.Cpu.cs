@@ -1,0 +1,171 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using AuralSam2.Kernels.Simd;
+
+namespace AuralSam2.Kernels.Ops;
+
+/// <summary>
+/// Matrix products on the CPU: blocks of rows are shared between threads; within a block every panel of the packed weight meets every
+/// tile of rows. A block's rows stay in the second-level cache while the weight streams by.
+/// </summary>
+internal static unsafe class GemmCpu
+{
+    /// <summary>Rows of a block.</summary>
+    public const int BlockRows = 64;
+
+    /// <summary>Longest stretch of k that one tile runs: beyond it a panel falls out of the second-level cache between tiles.</summary>
+    private const int BlockK = 1536;
+
+    /// <summary>What happens to a block after its product.</summary>
+    public readonly struct Epilogue
+    {
+        public Activation Activation { get; init; }
+
+        public float* Residual { get; init; }
+
+        public nint StrideResidual { get; init; }
+    }
+
+    public static void Run(CpuDevice device, Tensor x, CpuPackedMatrix weight, Tensor y, in GemmFusion fusion)
+    {
+        var (norm, residual, activation) = (fusion.Norm, fusion.Residual, fusion.Activation);
+        var rows = x.Rows;
+        if (rows == 0) return;
+        // A residual that repeats must not change within a block: blocks then divide it.
+        var blockRows = residual.IsEmpty || residual.Rows == rows ? BlockRows : Math.Min(BlockRows, residual.Rows);
+        var period = residual.IsEmpty ? rows : residual.Rows;
+        var blocksEach = (period + blockRows - 1) / blockRows;
+        var rowBlocks = blocksEach * (rows / period);
+        // Few rows (tokens of a decoder, VGGish's dense layers): share the panels out instead.
+        var panelGroups = Math.Clamp(4 * device.Threads / rowBlocks, 1, weight.Panels.Length);
+        device.Pool.For(rowBlocks * panelGroups, (item, worker) =>
+        {
+            var (block, group) = (item / panelGroups, item % panelGroups);
+            var inPeriod = block % blocksEach * blockRows;
+            var first = (block / blocksEach * period) + inPeriod;
+            var count = Math.Min(blockRows, period - inPeriod);
+            var a = x.Pointer + ((nint)first * x.RowStride);
+            nint strideA = x.RowStride;
+            var scratch = device.Scratch(worker, TailFloats(weight) + ((nint)BlockRows * weight.Inputs));
+            if (norm is { } n)
+            {
+                var normalised = scratch + TailFloats(weight);
+                LayerNormCpu.Rows(device.Isa, count, weight.Inputs, a, strideA, null, 0, n, normalised, weight.Inputs);
+                a = normalised;
+                strideA = weight.Inputs;
+            }
+
+            var epilogue = new Epilogue
+            {
+                Activation = activation,
+                Residual = residual.IsEmpty ? null : residual.Pointer + ((nint)inPeriod * residual.RowStride),
+                StrideResidual = residual.IsEmpty ? 0 : residual.RowStride,
+            };
+            var (from, to) = (group * weight.Panels.Length / panelGroups, (group + 1) * weight.Panels.Length / panelGroups);
+            Block(device.Isa, weight, from, to, count, a, strideA, y.Pointer + ((nint)first * y.RowStride), y.RowStride, epilogue, scratch);
+        });
+    }
+
+    /// <summary>Scratch that <see cref="Block(CpuIsa, CpuPackedMatrix, int, int, int, float*, nint, float*, nint, in Epilogue, float*)"/> needs, in floats: the last rows of A and one tile of C.</summary>
+    public static nint TailFloats(CpuPackedMatrix weight) => (8 * (((nint)weight.Inputs + 15) & ~15)) + (8 * 64);
+
+    /// <summary>One block of rows against all panels.</summary>
+    public static void Block(CpuIsa isa, CpuPackedMatrix weight, int rows, float* a, nint strideA, float* c, nint strideC, in Epilogue epilogue, float* scratch) =>
+        Block(isa, weight, 0, weight.Panels.Length, rows, a, strideA, c, strideC, epilogue, scratch);
+
+    /// <summary>One block of rows against panels <paramref name="from"/> to <paramref name="to"/> - 1.</summary>
+    public static void Block(CpuIsa isa, CpuPackedMatrix weight, int from, int to, int rows, float* a, nint strideA, float* c, nint strideC, in Epilogue epilogue, float* scratch)
+    {
+        switch (isa)
+        {
+            case CpuIsa.Avx512: Block<Simd512, Vector512<float>>(isa, weight, from, to, rows, a, strideA, c, strideC, epilogue, scratch); break;
+            case CpuIsa.Avx2: Block<Simd256, Vector256<float>>(isa, weight, from, to, rows, a, strideA, c, strideC, epilogue, scratch); break;
+            default: Block<Simd128, Vector128<float>>(isa, weight, from, to, rows, a, strideA, c, strideC, epilogue, scratch); break;
+        }
+    }
+
+    private static void Block<S, V>(CpuIsa isa, CpuPackedMatrix weight, int from, int to, int rows, float* a, nint strideA, float* c, nint strideC, in Epilogue epilogue, float* scratch)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        var whole = rows / S.TileRows * S.TileRows;
+        var tailRows = rows - whole;
+        var tailC = scratch;
+        var tailA = scratch + (8 * 64);
+        nint strideTail = (weight.Inputs + 15) & ~15;
+        if (tailRows > 0) CopyTail(tailRows, S.TileRows, weight.Inputs, a + (whole * strideA), strideA, tailA, strideTail);
+
+        for (var p = from; p < to; p++)
+        {
+            var panel = weight.Panels[p];
+            var columns = panel.Vectors * S.Width;
+            var valid = Math.Min(columns, weight.Outputs - panel.Column);
+            var direct = valid == columns ? whole : 0; // a ragged last panel goes through the small tile, its padding is not stored
+            for (var i = 0; i < direct; i += S.TileRows)
+            {
+                Tile<S, V>(weight, panel, a + (i * strideA), strideA, c + (i * strideC) + panel.Column, strideC, RowsOf(epilogue, i, panel.Column), epilogue.StrideResidual);
+            }
+
+            for (var i = direct; i < rows; i += S.TileRows)
+            {
+                var count = Math.Min(S.TileRows, rows - i);
+                if (count == S.TileRows) Tile<S, V>(weight, panel, a + (i * strideA), strideA, tailC, columns, null, 0);
+                else Tile<S, V>(weight, panel, tailA, strideTail, tailC, columns, null, 0);
+                StoreTail(count, valid, tailC, columns, RowsOf(epilogue, i, panel.Column), epilogue.StrideResidual, c + (i * strideC) + panel.Column, strideC);
+            }
+
+            if (epilogue.Activation != Activation.None) ElementwiseCpu.Activate(isa, epilogue.Activation, rows, valid, c + panel.Column, strideC);
+        }
+    }
+
+    private static float* RowsOf(in Epilogue epilogue, int row, int column) =>
+        epilogue.Residual == null ? null : epilogue.Residual + (row * epilogue.StrideResidual) + column;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Tile<S, V>(CpuPackedMatrix weight, CpuPackedMatrix.Panel panel, float* a, nint strideA, float* c, nint strideC, float* residual, nint strideResidual)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        nint strideB = panel.Vectors * S.Width;
+        var operands = new GemmTile.Operands
+        {
+            StrideA = strideA,
+            StrideB = strideB,
+            C = c,
+            StrideC = strideC,
+            Bias = weight.Bias + panel.Column,
+            Residual = residual,
+            StrideResidual = strideResidual,
+        };
+        var b = weight.Values(panel);
+        for (nint k = 0; k < weight.Inputs; k += BlockK)
+        {
+            operands.A = a + k;
+            operands.B = b + (k * strideB);
+            operands.K = Math.Min(BlockK, weight.Inputs - k);
+            GemmTile.Run<S, V>(panel.Vectors, operands);
+            operands.Bias = null;
+            operands.Residual = c;
+            operands.StrideResidual = strideC;
+        }
+    }
+
+    private static void CopyTail(int rows, int tileRows, int columns, float* a, nint strideA, float* tail, nint strideTail)
+    {
+        for (var r = 0; r < tileRows; r++)
+        {
+            var target = new Span<float>(tail + (r * strideTail), columns);
+            if (r < rows) new ReadOnlySpan<float>(a + (r * strideA), columns).CopyTo(target);
+            else target.Clear();
+        }
+    }
+
+    private static void StoreTail(int rows, int columns, float* tile, nint strideTile, float* residual, nint strideResidual, float* c, nint strideC)
+    {
+        for (var r = 0; r < rows; r++)
+        {
+            for (var j = 0; j < columns; j++)
+                c[(r * strideC) + j] = tile[(r * strideTile) + j] + (residual == null ? 0f : residual[(r * strideResidual) + j]);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+namespace AuralSam2.Kernels.Ops;
+
+/// <summary>What a matrix product does around itself.</summary>
+public readonly record struct GemmFusion
+{
+    /// <summary>Layer norm of the rows of x before the product.</summary>
+    public NormWeights? Norm { get; init; }
+
+    /// <summary>Applied to product + bias (+ residual).</summary>
+    public Activation Activation { get; init; }
+
+    /// <summary><c>[rows, outputs]</c>, or <c>[n, outputs]</c> with n dividing rows, added to the product; may be y itself.</summary>
+    public Tensor Residual { get; init; }
+}
+
+/// <summary>
+/// The linear layer y = act(norm(x) W^T + b + residual), weights packed once. Norm, bias, activation and residual are fused:
+/// x is read once and y written once.
+/// </summary>
+public static class Gemm
+{
+    /// <summary>Lays out a weight for this device.</summary>
+    /// <param name="device">Where the product will run.</param>
+    /// <param name="weight"><c>[outputs, inputs]</c>, row-major: the layout of a linear layer in a checkpoint.</param>
+    /// <param name="outputs">Rows of the weight.</param>
+    /// <param name="bias"><c>[outputs]</c>, or empty for none.</param>
+    /// <exception cref="ArgumentException">The sizes disagree.</exception>
+    public static PackedMatrix Pack(Device device, ReadOnlySpan<float> weight, int outputs, ReadOnlySpan<float> bias)
+    {
+        if (outputs < 1 || weight.Length % outputs != 0 || (bias.Length != 0 && bias.Length != outputs))
+            throw new ArgumentException($"Gemm: {weight.Length} weights and {bias.Length} biases for {outputs} outputs");
+        return device switch
+        {
+            CpuDevice cpu => new CpuPackedMatrix(cpu, weight, outputs, bias),
+            _ => throw device.Unsupported("Gemm"),
+        };
+    }
+
+    /// <summary>Runs the layer.</summary>
+    /// <param name="device">Where it runs.</param>
+    /// <param name="x"><c>[rows, inputs]</c>; rows may be strided.</param>
+    /// <param name="weight">The packed weight and bias.</param>
+    /// <param name="y"><c>[rows, outputs]</c>; rows may be strided; must not overlap x.</param>
+    /// <param name="fusion">Norm before, activation and residual after.</param>
+    /// <exception cref="ArgumentException">The shapes disagree.</exception>
+    public static void Forward(Device device, Tensor x, PackedMatrix weight, Tensor y, in GemmFusion fusion = default)
+    {
+        OpArguments.Require(x.Columns == weight.Inputs && y.Columns == weight.Outputs && x.Rows == y.Rows, "Gemm", $"x {x}, weight [{weight.Outputs}, {weight.Inputs}], y {y}");
+        OpArguments.Require(
+            fusion.Residual.IsEmpty || (fusion.Residual.Columns == y.Columns && fusion.Residual.Rows > 0 && y.Rows % fusion.Residual.Rows == 0),
+            "Gemm", $"residual {fusion.Residual} for y {y}");
+        OpArguments.Require(fusion.Norm is null || fusion.Norm.Value.Weight.Length == x.Columns, "Gemm", $"norm weight {fusion.Norm?.Weight} for x {x}");
+        using var timing = device.Time("Gemm", Flops(x.Rows, weight), Bytes(x, weight, y, fusion));
+        switch (device)
+        {
+            case CpuDevice cpu: GemmCpu.Run(cpu, x, (CpuPackedMatrix)weight, y, fusion); break;
+            default: throw device.Unsupported("Gemm");
+        }
+    }
+
+    /// <summary>Declared operations of a product over <paramref name="rows"/> rows.</summary>
+    internal static double Flops(long rows, PackedMatrix weight) => 2.0 * rows * weight.Inputs * weight.Outputs;
+
+    private static double Bytes(Tensor x, PackedMatrix weight, Tensor y, in GemmFusion fusion) =>
+        4.0 * (x.Length + y.Length + ((double)weight.Inputs * weight.Outputs) + (fusion.Residual.IsEmpty ? 0 : fusion.Residual.Length));
+}

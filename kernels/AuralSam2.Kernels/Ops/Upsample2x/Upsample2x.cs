@@ -1,0 +1,39 @@
+namespace AuralSam2.Kernels.Ops;
+
+/// <summary>y += x, every pixel of x repeated as a 2x2 block: the top-down step of a feature pyramid; channel-last.</summary>
+public static class Upsample2x
+{
+    /// <summary>Adds the enlarged image.</summary>
+    /// <param name="device">Where it runs.</param>
+    /// <param name="x"><c>[height, width, channels]</c>, dense.</param>
+    /// <param name="y"><c>[2 height, 2 width, channels]</c>, dense; updated.</param>
+    /// <exception cref="ArgumentException">The shapes disagree.</exception>
+    public static void AddNearest(Device device, Tensor x, Tensor y)
+    {
+        OpArguments.Require(
+            x.Shape.Rank == 3 && y.Shape.Rank == 3 && x.IsDense && y.IsDense && x.Columns == y.Columns && y.Shape[0] == 2 * x.Shape[0] && y.Shape[1] == 2 * x.Shape[1],
+            "Upsample2x", $"x {x}, y {y}");
+        using var timing = device.Time("Upsample2x", y.Length, 4.0 * (x.Length + (2 * y.Length)));
+        switch (device)
+        {
+            case CpuDevice cpu: Upsample2xCpu.AddNearest(cpu, x, y); break;
+            default: throw device.Unsupported("Upsample2x");
+        }
+    }
+}
+
+/// <summary>An output row is an item.</summary>
+internal static unsafe class Upsample2xCpu
+{
+    public static void AddNearest(CpuDevice device, Tensor x, Tensor y)
+    {
+        var (width, channels) = (y.Shape[1], y.Columns);
+        device.Pool.For(y.Shape[0], (row, _) =>
+        {
+            var target = y.Pointer + ((nint)row * width * channels);
+            var source = x.Pointer + ((nint)(row / 2) * (width / 2) * channels);
+            for (var j = 0; j < width; j++)
+                ElementwiseCpu.AddRow(device.Isa, channels, target + ((nint)j * channels), source + ((nint)(j / 2) * channels), target + ((nint)j * channels), 1f);
+        });
+    }
+}
