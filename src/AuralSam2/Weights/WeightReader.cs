@@ -1,0 +1,76 @@
+namespace AuralSam2.Weights;
+
+/// <summary>A parameter that a model wants: its official name and shape.</summary>
+/// <param name="Name">Name in the official state dict.</param>
+/// <param name="Shape">Dimensions, outermost first; empty for a scalar.</param>
+public readonly record struct ParameterSpec(string Name, int[] Shape);
+
+/// <summary>
+/// What a model's constructor reads its parameters from. One walk serves twice: a declaring reader only notes names and shapes, so that
+/// <see cref="WeightCheck"/> can compare a whole file before the first byte of it is read; a reading one delivers the values.
+/// </summary>
+public sealed class WeightReader
+{
+    private readonly IWeightSource? source;
+    private readonly List<ParameterSpec> declared = [];
+    private readonly Dictionary<string, int[]> shapes = [];
+
+    /// <summary>A reader that delivers values.</summary>
+    /// <param name="source">Where they come from; stays the caller's to dispose.</param>
+    public WeightReader(IWeightSource source) => this.source = source ?? throw new ArgumentNullException(nameof(source));
+
+    private WeightReader()
+    {
+    }
+
+    /// <summary>Whether this reader only notes what is asked for.</summary>
+    public bool Declaring => source is null;
+
+    /// <summary>What was asked for so far, in order and each name once; empty for a reader that delivers values.</summary>
+    public IReadOnlyList<ParameterSpec> Declared => declared;
+
+    /// <summary>Elements delivered so far.</summary>
+    public long ElementsRead { get; private set; }
+
+    /// <summary>Told <see cref="ElementsRead"/> after every tensor.</summary>
+    public IProgress<long>? Progress { get; set; }
+
+    /// <summary>A reader without a source, for collecting the names and shapes of a model.</summary>
+    public static WeightReader ForDeclaring() => new();
+
+    /// <summary>Reads a parameter, row-major; returns an empty array when declaring.</summary>
+    /// <param name="name">Name in the official state dict.</param>
+    /// <param name="shape">Shape in the official state dict; none for a scalar.</param>
+    /// <exception cref="WeightsException">The source has no such tensor, or one of another shape or dtype.</exception>
+    /// <exception cref="InvalidOperationException">The name was declared before with another shape.</exception>
+    public float[] Read(string name, params ReadOnlySpan<int> shape)
+    {
+        if (source is null)
+        {
+            Declare(name, shape.ToArray());
+            return [];
+        }
+
+        var values = GC.AllocateUninitializedArray<float>(TensorShape.Elements(shape));
+        source.Read(name, shape.ToArray(), values);
+        ElementsRead += values.Length;
+        Progress?.Report(ElementsRead);
+        return values;
+    }
+
+    /// <summary>Declares a parameter that the official state dict holds but no computation uses.</summary>
+    /// <param name="name">Name in the official state dict.</param>
+    /// <param name="shape">Shape in the official state dict; none for a scalar.</param>
+    /// <exception cref="InvalidOperationException">The name was declared before with another shape.</exception>
+    public void Unused(string name, params ReadOnlySpan<int> shape)
+    {
+        if (source is null) Declare(name, shape.ToArray());
+    }
+
+    private void Declare(string name, int[] shape)
+    {
+        if (shapes.TryAdd(name, shape)) declared.Add(new ParameterSpec(name, shape));
+        else if (!shapes[name].AsSpan().SequenceEqual(shape))
+            throw new InvalidOperationException($"{name} is declared as {TensorShape.Text(shapes[name])} and as {TensorShape.Text(shape)}");
+    }
+}

@@ -1,0 +1,138 @@
+using AuralSam2.Weights;
+using Xunit;
+
+namespace AuralSam2.Tests.Weights;
+
+/// <summary>Declaring, checking and reading the parameters of a model.</summary>
+public class WeightCheckTests
+{
+    [Fact]
+    public void Every_problem_is_reported_at_once()
+    {
+        using var source = new NamedTensors("small", ("a", [2, 3]), ("b", [4]), ("extra", [5]), ("bn.num_batches_tracked", []));
+        ParameterSpec[] declared = [new("a", [3, 2]), new("b", [4]), new("gone", []), new("far", [7])];
+        var error = Assert.Throws<WeightsException>(() => WeightCheck.Verify(source, declared));
+        Assert.Equal(
+            """
+            small: of 4 tensors 2 are missing and 1 have another shape, 1 are unexpected; is this the file of another model? --model chooses
+              missing: gone []
+              missing: far [7]
+              shape: a expected [3, 2], found [2, 3]
+              unexpected: extra [5]
+            """, error.Message, ignoreLineEndingDifferences: true);
+    }
+
+    [Fact]
+    public void Long_lists_are_cut_after_twenty()
+    {
+        using var source = new NamedTensors("s", [.. Enumerable.Range(0, 23).Select(i => ($"u{i}", Array.Empty<int>()))]);
+        var declared = Enumerable.Range(0, 21).Select(i => new ParameterSpec($"m{i}", [i])).ToList();
+        var lines = Assert.Throws<WeightsException>(() => WeightCheck.Verify(source, declared)).Message.Split('\n');
+        Assert.Equal(1 + 21 + 21, lines.Length);
+        Assert.Equal("  missing: m19 [19]", lines[20]);
+        Assert.Equal("  missing: ... and 1 more", lines[21]);
+        Assert.Equal("  unexpected: ... and 3 more", lines[42]);
+    }
+
+    [Fact]
+    public void What_matches_passes()
+    {
+        using var source = new NamedTensors("s", ("a", [2]), ("head.x", [1]), ("n.num_batches_tracked", []));
+        WeightCheck.Verify(source, [new("a", [2])], name => name.StartsWith("head."));
+        Assert.Throws<WeightsException>(() => WeightCheck.Verify(source, [new("a", [2])]));
+        using var rule = new RuleWeights();
+        WeightCheck.Verify(rule, [new("anything", [1, 2, 3])]);
+    }
+
+    [Fact]
+    public void One_walk_declares_and_reads()
+    {
+        static (float[], float[]) Model(WeightReader reader)
+        {
+            reader.Unused("unused", 9);
+            return (reader.Read("w.weight", 2, 3), reader.Read("scalar"));
+        }
+
+        var declaring = WeightReader.ForDeclaring();
+        Assert.True(declaring.Declaring);
+        Assert.Equal(([], []), Model(declaring));
+        var declared = declaring.Declared.Select(p => $"{p.Name} [{string.Join(',', p.Shape)}]");
+        Assert.Equal(["unused [9]", "w.weight [2,3]", "scalar []"], declared);
+        declaring.Read("scalar");
+        Assert.Equal(3, declaring.Declared.Count);
+        Assert.Throws<InvalidOperationException>(() => declaring.Read("scalar", 1));
+
+        var told = new List<long>();
+        using var rule = new RuleWeights();
+        var reading = new WeightReader(rule) { Progress = new Immediately(told.Add) };
+        var (weight, scalar) = Model(reading);
+        var expected = new float[6];
+        rule.Read("w.weight", [2, 3], expected);
+        Assert.Equal(expected, weight);
+        Assert.Single(scalar);
+        Assert.Equal([6L, 7L], told);
+        Assert.Equal(7, reading.ElementsRead);
+        Assert.Empty(reading.Declared);
+        Assert.False(reading.Declaring);
+    }
+
+    [Fact]
+    public void Several_files_are_one_source()
+    {
+        using var first = new NamedTensors("first", ("a", [2]));
+        using var second = new NamedTensors("second", ("b", [3]));
+        using var both = new CompositeWeights(first, second);
+        Assert.Equal("first + second", both.Description);
+        Assert.Equal(["a", "b"], both.Names.Order());
+        Assert.Equal([3], both.ShapeOf("b", [1]));
+        Assert.Null(both.ShapeOf("c", [1]));
+        Assert.Contains("has no tensor 'c'", Assert.Throws<WeightsException>(() => both.Read("c", [1], new float[1])).Message);
+        both.Dispose();
+        Assert.True(first.Disposed && second.Disposed);
+    }
+
+    [Fact]
+    public void A_rule_answers_for_what_no_file_holds()
+    {
+        using var file = new NamedTensors("file", ("a.weight", [2]));
+        using var both = new CompositeWeights(new RuleWeights(), file);
+        var (a, b) = (new float[2], new float[2]);
+        both.Read("a.weight", [2], a);
+        both.Read("b.weight", [2], b);
+        Assert.Equal([NamedTensors.Value, NamedTensors.Value], a);
+        Assert.NotEqual(NamedTensors.Value, b[0]);
+    }
+
+    [Fact]
+    public void A_name_in_two_files_names_both()
+    {
+        using var first = new NamedTensors("first.safetensors", ("a", [2]));
+        using var second = new NamedTensors("second.safetensors", ("a", [2]));
+        var error = Assert.Throws<WeightsException>(() => new CompositeWeights(first, second));
+        Assert.Equal("second.safetensors: tensor 'a' is also in first.safetensors; leave out one of the two", error.Message);
+    }
+
+    /// <summary>A source of names and shapes; every value is the same.</summary>
+    private sealed class NamedTensors(string description, params (string Name, int[] Shape)[] tensors) : IWeightSource
+    {
+        public const float Value = 7;
+
+        public bool Disposed { get; private set; }
+
+        public string Description => description;
+
+        public IReadOnlyCollection<string> Names => [.. tensors.Select(t => t.Name)];
+
+        public IReadOnlyList<int>? ShapeOf(string name, IReadOnlyList<int> expected) => tensors.FirstOrDefault(t => t.Name == name).Shape;
+
+        public void Read(string name, IReadOnlyList<int> shape, Span<float> destination) => destination.Fill(Value);
+
+        public void Dispose() => Disposed = true;
+    }
+
+    /// <summary>Progress without a synchronisation context.</summary>
+    private sealed class Immediately(Action<long> tell) : IProgress<long>
+    {
+        public void Report(long value) => tell(value);
+    }
+}
