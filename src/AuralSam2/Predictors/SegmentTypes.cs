@@ -21,6 +21,9 @@ public sealed record SegmentOptions
 
     /// <summary>Frames that are fused with the sound at a time; released models were trained on at most 10.</summary>
     public int Window { get; init; } = 10;
+
+    /// <summary>Features of a sentence, <c>[25, 768]</c> row-major, for Ref-AVS weights; null for AVS weights.</summary>
+    public float[]? TextFeatures { get; init; }
 }
 
 /// <summary>The answer for one frame.</summary>

@@ -1,0 +1,60 @@
+using AuralSam2.Kernels;
+using AuralSam2.Models.Fusion;
+using AuralSam2.Models.Sam2;
+using AuralSam2.Weights;
+
+namespace AuralSam2.Models;
+
+/// <summary>SAM2 and AuralFuser with their parameters on a device.</summary>
+internal sealed class AuralSam2Network : IDisposable
+{
+    private readonly ParameterBinder binder;
+
+    private AuralSam2Network(Sam2Config sam2, FuserConfig fuser, ParameterBinder binder)
+    {
+        this.binder = binder;
+        Sam2 = new Sam2Network(sam2, binder);
+        Fuser = new AuralFuser(fuser, sam2.Grid, binder);
+        FuserConfig = fuser;
+    }
+
+    public Sam2Network Sam2 { get; }
+
+    public AuralFuser Fuser { get; }
+
+    public FuserConfig FuserConfig { get; }
+
+    public Device Device => binder.Device;
+
+    /// <summary>Checks the weights against what the model needs, then loads them.</summary>
+    /// <exception cref="WeightsException">Tensors are missing, unexpected or misshapen; the message lists all of them.</exception>
+    public static AuralSam2Network Load(Device device, Sam2Config sam2, FuserConfig fuser, IWeightSource weights, IProgress<double>? progress = null)
+    {
+        var declaring = WeightReader.ForDeclaring();
+        _ = new AuralSam2Network(sam2, fuser, new ParameterBinder(device, declaring));
+        WeightCheck.Verify(weights, declaring.Declared, IsOfAnotherPart);
+        var total = declaring.Declared.Sum(p => (double)p.Shape.Aggregate(1L, (n, d) => n * d));
+        var reader = new WeightReader(weights) { Progress = progress is null ? null : new Share(progress, total) };
+        var binder = new ParameterBinder(device, reader);
+        try
+        {
+            return new AuralSam2Network(sam2, fuser, binder);
+        }
+        catch
+        {
+            binder.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => binder.Dispose();
+
+    /// <summary>Tensors of a full checkpoint that segmentation does without: the text encoder.</summary>
+    private static bool IsOfAnotherPart(string name) => name.StartsWith("t_model.", StringComparison.Ordinal);
+
+    private sealed class Share(IProgress<double> progress, double total) : IProgress<long>
+    {
+        public void Report(long value) => progress.Report(value / total);
+    }
+}

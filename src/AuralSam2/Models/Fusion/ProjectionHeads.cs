@@ -1,0 +1,91 @@
+using AuralSam2.Kernels;
+using AuralSam2.Kernels.Ops;
+
+namespace AuralSam2.Models.Fusion;
+
+/// <summary>
+/// Projections into the space where AudioCon contrasts image and sound (SPEC 10). Not part of inference; fixtures hold them, and training
+/// will use them.
+/// </summary>
+internal sealed class ProjectionHeads
+{
+    private const int Channels = AuralFuser.Channels;
+    private const int Projected = 128;
+
+    private readonly Device device;
+    private readonly FuserVariant variant;
+    private readonly Head vision;
+    private readonly Head audio;
+
+    public ProjectionHeads(FuserVariant variant, ParameterBinder binder, string prefix)
+    {
+        device = binder.Device;
+        this.variant = variant;
+        vision = new Head(variant, binder, prefix + ".train_proj_v1.proj", ones: 2);
+        audio = new Head(variant, binder, prefix + ".train_proj_a1.proj", ones: 1);
+    }
+
+    /// <summary>Shows both projections of a level to the observer.</summary>
+    /// <param name="fused"><c>[frames, cells, 256]</c>: the fused maps (AVS).</param>
+    /// <param name="residual"><c>[frames, cells, 256]</c>: what fusion added (Ref).</param>
+    /// <param name="sound"><c>[audio tokens, 256]</c>.</param>
+    /// <param name="level">Level.</param>
+    /// <param name="observe">Receives the stages.</param>
+    public void Observe(Tensor fused, Tensor residual, Tensor sound, int level, StageObserver observe)
+    {
+        using var scope = device.Scope();
+        var (frames, cells) = (fused.Shape[0], fused.Shape[1]);
+        var edge = (int)Math.Sqrt(cells);
+        var seen = device.Rent(frames, cells, Projected);
+        vision.Forward(device, variant == FuserVariant.Avs ? fused : residual, seen);
+        if (variant == FuserVariant.Avs)
+        {
+            L2Normalize.Forward(device, seen, seen);
+        }
+        else
+        {
+            // The published code normalises over dimension 1 of [frames, pixels, channels]: over pixels.
+            var turned = device.Rent(frames, Projected, cells);
+            Transpose.Forward(device, seen, turned);
+            L2Normalize.Forward(device, turned, turned);
+            Transpose.Forward(device, turned, seen);
+        }
+
+        observe($"fuser.proj_v.{level}", seen.Reshape(frames, edge, edge, Projected), StageLayout.Map);
+        var heard = device.Rent(frames, Projected); // of the Ref tokens only those of the sound
+        audio.Forward(device, sound.Slice(0, frames), heard);
+        L2Normalize.Forward(device, heard, heard);
+        observe($"fuser.proj_a.{level}", heard);
+    }
+
+    /// <summary>AVS: convolution, batch norm, convolution. Ref: linear, GELU, layer norm, linear.</summary>
+    private sealed class Head
+    {
+        private readonly PackedMatrix first;
+        private readonly NormWeights? norm;
+        private readonly PackedMatrix second;
+
+        public Head(FuserVariant variant, ParameterBinder binder, string prefix, int ones)
+        {
+            if (variant == FuserVariant.Avs)
+            {
+                first = binder.PointwiseBatchNorm(prefix + ".0", prefix + ".1", Projected, Channels, ones);
+                second = binder.Pointwise(prefix + ".2", Projected, Projected, ones);
+            }
+            else
+            {
+                first = binder.Linear(prefix + ".0", Projected, Channels);
+                norm = binder.Norm(prefix + ".2", Projected, 1e-5f);
+                second = binder.Linear(prefix + ".3", Projected, Projected);
+            }
+        }
+
+        public void Forward(Device device, Tensor x, Tensor y)
+        {
+            using var scope = device.Scope();
+            var hidden = device.Rent(x.Rows, Projected);
+            Gemm.Forward(device, x, first, hidden, new GemmFusion { Activation = norm is null ? Activation.None : Activation.Gelu });
+            Gemm.Forward(device, hidden, second, y, new GemmFusion { Norm = norm });
+        }
+    }
+}

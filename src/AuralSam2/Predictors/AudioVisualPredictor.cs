@@ -1,0 +1,135 @@
+using AuralSam2.Kernels;
+using AuralSam2.Kernels.Ops;
+using AuralSam2.Media;
+using AuralSam2.Models.Audio;
+using AuralSam2.Models.Fusion;
+using AuralSam2.Models.Sam2;
+
+namespace AuralSam2.Predictors;
+
+/// <summary>Cuts out of every frame of a clip the object that makes the sound.</summary>
+/// <remarks>Not thread-safe: one clip at a time, as the device serves one caller at a time.</remarks>
+public sealed class AudioVisualPredictor(AuralSam2Model model)
+{
+    /// <summary>Units of work of a frame: encoded, fused, tracked.</summary>
+    private const int StepsPerFrame = 3;
+
+    /// <summary>Segments a clip. Frames are fused with their sound in windows; the tracker's memory runs on from window to window.</summary>
+    /// <param name="frames">The pictures.</param>
+    /// <param name="sound">The sound of the whole clip; any rate, any number of channels.</param>
+    /// <param name="options">How masks are chosen and how long a window is.</param>
+    /// <param name="progress">Told after every step.</param>
+    /// <param name="cancellation">Looked at between blocks of the network.</param>
+    /// <returns>One result per frame, in order, as soon as its window is done.</returns>
+    /// <exception cref="ArgumentException">No frames, no samples, a window below 1, or text features missing or superfluous for the weights.</exception>
+    /// <exception cref="MediaException">A frame cannot be read.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public IEnumerable<SegmentedFrame> Segment(
+        IFrameSource frames, Waveform sound, SegmentOptions options, IProgress<SegmentProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        if (frames.Count == 0) throw new ArgumentException("a clip without frames", nameof(frames));
+        if (sound.Length == 0) throw new ArgumentException("a sound without samples", nameof(sound));
+        if (options.Window < 1) throw new ArgumentException($"a window of {options.Window} frames", nameof(options));
+        if (options.TextFeatures is null != (model.Variant == FuserVariant.Avs))
+        {
+            throw new ArgumentException(
+                options.TextFeatures is null ? $"{model.Weights} are Ref-AVS weights: they need the features of a sentence" : $"{model.Weights} are AVS weights: they take no sentence",
+                nameof(options));
+        }
+
+        return Windows(frames, sound, options, progress, cancellation);
+    }
+
+    private IEnumerable<SegmentedFrame> Windows(IFrameSource frames, Waveform sound, SegmentOptions options, IProgress<SegmentProgress>? progress, CancellationToken cancellation)
+    {
+        var examples = AudioExamples.Build(sound, frames.Count, frames.FramesPerSecond);
+        using var tracker = new SoundingObjectTracker(model.Network, frames.Count);
+        using var window = new ClipWindow(model.Network, Math.Min(options.Window, frames.Count));
+        for (var first = 0; first < frames.Count; first += window.Capacity)
+        {
+            var count = Math.Min(window.Capacity, frames.Count - first);
+            foreach (var frame in Window(frames, examples, first, count, window, tracker, options, progress, cancellation)) yield return frame;
+        }
+    }
+
+    private SegmentedFrame[] Window(
+        IFrameSource frames, float[] examples, int first, int count, ClipWindow window, SoundingObjectTracker tracker, SegmentOptions options,
+        IProgress<SegmentProgress>? progress, CancellationToken cancellation)
+    {
+        var device = model.Device;
+        var (total, before) = (StepsPerFrame * frames.Count, StepsPerFrame * first);
+        using var scope = device.Scope();
+        for (var i = 0; i < count; i++)
+        {
+            progress?.Report(new SegmentProgress("encoding images", before + i, total));
+            cancellation.ThrowIfCancellationRequested();
+            Encode(frames.Read(first + i), window, i);
+        }
+
+        progress?.Report(new SegmentProgress("fusing sound and image", before + count, total));
+        Fuse(examples, first, count, window, options, cancellation);
+
+        var results = new SegmentedFrame[count];
+        // AVS starts from the first frame, Ref from the middle one (of the first window); the others follow in order.
+        var conditioning = first > 0 ? -1 : model.Variant == FuserVariant.Avs ? 0 : count / 2;
+        IEnumerable<int> order = conditioning < 0 ? Enumerable.Range(0, count) : Enumerable.Range(0, count).Where(i => i != conditioning).Prepend(conditioning);
+        var done = 0;
+        foreach (var i in order)
+        {
+            progress?.Report(new SegmentProgress("tracking", before + (2 * count) + done++, total));
+            cancellation.ThrowIfCancellationRequested();
+            results[i] = Track(window, tracker, i, first + i, i == conditioning, frames, options.Decode);
+        }
+
+        if (first + count == frames.Count) progress?.Report(new SegmentProgress("done", total, total));
+        return results;
+    }
+
+    private void Encode(RgbImage picture, ClipWindow window, int place)
+    {
+        var (device, size) = (model.Device, model.ImageSize);
+        using var scope = device.Scope();
+        var pixels = new float[size * size * 3];
+        ImageNormalizer.ToChannelLast(PillowResize.Bicubic(picture, size, size), pixels);
+        var image = device.Rent(size, size, 3);
+        device.Upload(pixels, image);
+        window.Encode(place, image);
+    }
+
+    private void Fuse(float[] examples, int first, int count, ClipWindow window, SegmentOptions options, CancellationToken cancellation)
+    {
+        var device = model.Device;
+        using var scope = device.Scope();
+        const int each = 2 * LogMel.ExampleFrames * LogMel.Bands;
+        var heard = device.Rent(count, 2, LogMel.ExampleFrames, LogMel.Bands);
+        device.Upload(examples.AsSpan(first * each, count * each), heard);
+        Tensor text = default;
+        if (options.TextFeatures is { } values)
+        {
+            text = device.Rent(AuralFuser.TextTokens, AuralFuser.TextChannels);
+            device.Upload(values, text);
+        }
+
+        window.Fuse(count, heard, text, observe: null, cancellation);
+    }
+
+    private SegmentedFrame Track(ClipWindow window, SoundingObjectTracker tracker, int place, int frame, bool isConditioning, IFrameSource frames, DecodeMode decode)
+    {
+        var device = model.Device;
+        using var scope = device.Scope();
+        var conditioned = device.Rent(window.Features(place).Rows, FpnNeck.Channels);
+        var selected = tracker.Track(window, place, frame, isConditioning, conditioned);
+        var chosen = decode == DecodeMode.First ? 0 : selected.Best;
+        // Scores are defined at the model's input size: logits go there first, then to the picture's own size.
+        var high = selected.HighMask;
+        if (chosen != selected.Best) Resize.Forward(device, selected.LowMasks.At(chosen), high, ResizeMode.Bilinear);
+        var own = device.Rent(frames.Height, frames.Width);
+        Resize.Forward(device, high, own, ResizeMode.Bilinear);
+        var logits = new float[own.Length];
+        device.Download(own, logits);
+        var mask = new byte[logits.Length];
+        var nothing = decode == DecodeMode.IouObject && selected.ObjectLogit < 0;
+        for (var i = 0; i < mask.Length && !nothing; i++) mask[i] = logits[i] > 0 ? byte.MaxValue : byte.MinValue;
+        return new SegmentedFrame(frame, frame / frames.FramesPerSecond, mask, selected.Ious[chosen], selected.ObjectLogit);
+    }
+}
