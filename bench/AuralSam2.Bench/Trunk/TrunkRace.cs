@@ -70,8 +70,11 @@ internal sealed record TrunkRace(TrunkShape Shape, int ImageSize, int Threads, i
                 Rounds = Rounds,
                 PeerType = PeerType,
                 OursMs = MedianOf(ours),
+                OursBestMs = BestOf(ours),
                 TorchsharpMs = MedianOf(installed),
+                TorchsharpBestMs = BestOf(installed),
                 TorchsharpFastMs = MedianOf(fast),
+                TorchsharpFastBestMs = BestOf(fast),
                 MaxAbsDiff = ours is null || peer is null ? null : LargestDifference(ours.Output(), peer.Output()),
                 PeerFixtureDiff = fixture is null ? null : peer?.DifferenceFrom(fixture),
                 Gflop = Shape.Gflop(ImageSize),
@@ -81,6 +84,8 @@ internal sealed record TrunkRace(TrunkShape Shape, int ImageSize, int Threads, i
             };
 
             double? MedianOf(ITrunk? side) => side is null ? null : Median(times[side]);
+
+            double? BestOf(ITrunk? side) => side is null ? null : times[side].Min();
         }
         finally
         {
