@@ -42,7 +42,10 @@ internal sealed class TorchInstallation
         if (!OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64)
             throw new PlatformNotSupportedException("the TorchSharp peer runs on Linux x64 only; use --peer none");
         var project = Path.Combine(RepositoryRoot(), "bench", "AuralSam2.Bench.Torch");
-        var start = new ProcessStartInfo("dotnet", ["build", project, "-c", "Release", "--nologo", "-v", "quiet"]) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("dotnet", ["build", project, "-c", "Release", "--nologo", "-v", "quiet", "--disable-build-servers"])
+        {
+            RedirectStandardOutput = true, // a build server would keep it open
+        };
         using var build = Process.Start(start)!;
         var output = build.StandardOutput.ReadToEnd();
         build.WaitForExit();
