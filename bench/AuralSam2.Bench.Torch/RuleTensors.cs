@@ -1,0 +1,54 @@
+using System.Text;
+using static TorchSharp.torch;
+
+namespace AuralSam2.Bench.Torch;
+
+/// <summary>
+/// Tensors that follow from their names alone, so that two processes hold the same weights without a file: splitmix64 started at the
+/// FNV-1a hash of the name. Written independently of the engine, whose own rule it thereby checks.
+/// </summary>
+internal static class RuleTensors
+{
+    private const double Unit = 1.0 / (1 << 24);
+
+    /// <summary>A parameter under its official name, spread as its name and shape demand.</summary>
+    public static Tensor Parameter(string name, params long[] shape)
+    {
+        var (offset, scale) = Spread(name, shape);
+        return Uniform(name, offset, scale, shape);
+    }
+
+    /// <summary>Values in [offset - scale, offset + scale), row-major.</summary>
+    public static Tensor Uniform(string name, double offset, double scale, params long[] shape)
+    {
+        var values = new float[shape.Aggregate(1L, (product, dim) => product * dim)];
+        var state = Hash(name);
+        for (var i = 0; i < values.Length; i++)
+        {
+            var z = state;
+            z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+            z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+            z ^= z >> 31;
+            values[i] = (float)(offset + (((2 * ((z >> 40) * Unit)) - 1) * scale));
+            state += 0x9E3779B97F4A7C15;
+        }
+
+        return tensor(values, shape);
+    }
+
+    private static (double Offset, double Scale) Spread(string name, long[] shape) => name switch
+    {
+        _ when name.EndsWith(".pos_embed") || name.EndsWith(".pos_embed_window") => (0, 0.5),
+        _ when shape.Length >= 2 => (0, Math.Sqrt(3.0 / shape.Skip(1).Aggregate(1L, (product, dim) => product * dim))),
+        _ when name.EndsWith(".weight") => (1, 0.1),
+        _ when name.EndsWith(".bias") => (0, 0.02),
+        _ => (0, 0.5),
+    };
+
+    private static ulong Hash(string name)
+    {
+        var hash = 0xcbf29ce484222325;
+        foreach (var b in Encoding.UTF8.GetBytes(name)) hash = (hash ^ b) * 0x100000001b3;
+        return hash;
+    }
+}
