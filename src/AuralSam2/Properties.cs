@@ -1,0 +1,4 @@
+using System.Runtime.CompilerServices;
+
+[assembly: InternalsVisibleTo("AuralSam2.Tests")]
+[assembly: InternalsVisibleTo("AuralSam2.Bench")]

@@ -1,0 +1,41 @@
+using AuralSam2.Kernels;
+using AuralSam2.Weights;
+
+namespace AuralSam2.Verification;
+
+/// <summary>
+/// Proves the engine on this machine: recognises a fixture by its metadata, rebuilds its weights and inputs by rule, runs the model, and
+/// compares every stage with what the reference implementation computed.
+/// </summary>
+public static class FixtureVerifier
+{
+    /// <summary>Error allowed where a module is compared alone, relative to a tensor's largest magnitude.</summary>
+    private const double ModuleBudget = 2e-5;
+
+    /// <summary>Error allowed where a whole clip has been tracked.</summary>
+    private const double ClipBudget = 1e-4;
+
+    /// <summary>Verifies one file.</summary>
+    /// <param name="device">Where the model runs.</param>
+    /// <param name="path">A fixture: safetensors with the metadata kind, model and seed.</param>
+    /// <param name="cancellation">Looked at between stages.</param>
+    /// <exception cref="WeightsException">The file cannot be read, or is not a fixture.</exception>
+    public static FixtureReport Verify(Device device, string path, CancellationToken cancellation = default)
+    {
+        using var fixture = new Fixture(path);
+        if (fixture.Kind.Length == 0) throw new WeightsException($"{path}: this is no fixture: its metadata has no 'kind'");
+        var comparison = new StageComparison(fixture, device, fixture.Kind == "aural" ? ClipBudget : ModuleBudget);
+        switch (fixture.Kind)
+        {
+            case "image_encoder": ImageEncoderFixture.Run(device, comparison); break;
+            case "mask_decoder": MaskDecoderFixture.Run(device, comparison); break;
+            case "vggish": VggishFixture.Run(device, comparison); break;
+            case "aural": AuralFixture.Run(device, comparison, cancellation); break;
+            case "memory_modules": MemoryModulesFixture.Run(device, comparison); break;
+            default:
+                return new FixtureReport(path, fixture.Kind, fixture.Model, FixtureVerdict.Unsupported, [], [.. fixture.Stages], 0, $"fixtures of kind '{fixture.Kind}' are not supported yet");
+        }
+
+        return comparison.Report();
+    }
+}

@@ -1,0 +1,127 @@
+using AuralSam2.Kernels;
+using AuralSam2.Models;
+
+namespace AuralSam2.Verification;
+
+/// <summary>Holds every value that a run shows against the value that a fixture stores.</summary>
+internal sealed class StageComparison(Fixture fixture, Device device, double budget)
+{
+    /// <summary>A sample of a stored tensor is <c>flat[(j * 1000003) % n]</c>.</summary>
+    private const long SampleStep = 1000003;
+
+    private readonly Dictionary<string, StageResult> results = [];
+    private readonly HashSet<string> stages = [.. fixture.Stages];
+
+    /// <summary>The file that is compared against.</summary>
+    public Fixture Fixture => fixture;
+
+    /// <summary>Set while everything that runs lies downstream of a mask pixel that is too close to zero.</summary>
+    public bool DownstreamOfUndecided { get; set; }
+
+    /// <summary>Mask pixels too close to zero, over all masks.</summary>
+    public long UndecidedPixels { get; set; }
+
+    /// <summary>True when the fixture stores the stage.</summary>
+    public bool Stores(string stage) => stages.Contains(stage);
+
+    /// <summary>An observer that compares what it sees.</summary>
+    /// <param name="prefix">Put before every name.</param>
+    public StageObserver Observer(string prefix = "") => (stage, value, layout, edge) =>
+    {
+        if (!Stores(prefix + stage)) return;
+        var values = new float[value.Length];
+        device.Download(value, values);
+        Compare(prefix + stage, values, layout, value.Shape, edge);
+    };
+
+    /// <summary>Compares values that lie in the fixture's own order.</summary>
+    public void Compare(string stage, ReadOnlySpan<float> values) => Compare(stage, values, StageLayout.Tokens, new Shape(values.Length), 0);
+
+    /// <summary>Compares.</summary>
+    /// <param name="stage">Name in the fixture; other names are ignored.</param>
+    /// <param name="values">All values, row-major.</param>
+    /// <param name="layout">How they lie.</param>
+    /// <param name="shape">Their shape.</param>
+    /// <param name="edge">Edge of a window for the window layouts.</param>
+    public void Compare(string stage, ReadOnlySpan<float> values, StageLayout layout, Shape shape, int edge)
+    {
+        if (!Stores(stage)) return;
+        var target = fixture.ShapeOf(stage);
+        var total = target.Aggregate(1L, (n, d) => n * d);
+        var windows = layout is StageLayout.Windows or StageLayout.WindowMaps && edge > 0;
+        if (!windows && total != values.Length) throw new InvalidDataException($"{stage}: the engine has {values.Length} values, the fixture {total}");
+
+        var sampled = !fixture.File.Tensors.ContainsKey(stage);
+        var stored = fixture.File.ReadDoubles(sampled ? stage + "@sample" : stage);
+        var stats = sampled ? fixture.File.ReadDoubles(stage + "@stats") : null;
+        var scale = stats is null ? stored.Select(Math.Abs).DefaultIfEmpty(0).Max() : stats[2];
+        if (scale == 0) scale = 1;
+        double worst = 0;
+        long compared = 0, over = 0;
+        for (var j = 0L; j < stored.Length; j++)
+        {
+            var index = IndexOf(sampled ? j * SampleStep % total : j, target, layout, shape, edge);
+            if (index < 0) continue;
+            var error = Math.Abs(values[(int)index] - stored[j]) / scale;
+            if (double.IsNaN(error)) error = double.PositiveInfinity;
+            worst = Math.Max(worst, error);
+            compared++;
+            if (error > budget) over++;
+        }
+
+        if (stats is not null && !windows) worst = Math.Max(worst, StatisticsError(values, stats, scale));
+        results[stage] = new StageResult(stage, worst, budget, compared, DownstreamOfUndecided && worst > budget ? Math.Max(over, 1) : 0);
+    }
+
+    /// <summary>Sums up.</summary>
+    public FixtureReport Report()
+    {
+        string[] missing = [.. fixture.Stages.Where(s => !results.ContainsKey(s))];
+        var failed = results.Values.Count(r => !r.Passed);
+        var verdict = failed == 0 && results.Count > 0 ? FixtureVerdict.Passed : FixtureVerdict.Failed;
+        var message = results.Count == 0 ? "none of its stages is known" : failed > 0 ? $"{failed} of {results.Count} stages are over budget" : null;
+        return new FixtureReport(fixture.File.Path, fixture.Kind, fixture.Model, verdict, [.. results.Values], missing, UndecidedPixels, message);
+    }
+
+    /// <summary>Extremes and mean cover the values that the sample leaves out.</summary>
+    private static double StatisticsError(ReadOnlySpan<float> values, double[] stats, double scale)
+    {
+        double sum = 0, min = double.PositiveInfinity, max = double.NegativeInfinity;
+        foreach (var value in values)
+        {
+            sum += value;
+            min = Math.Min(min, value);
+            max = Math.Max(max, value);
+        }
+
+        return Math.Max(Math.Abs((sum / values.Length) - stats[0]), Math.Max(Math.Abs(min - stats[3]), Math.Abs(max - stats[4]))) / scale;
+    }
+
+    /// <summary>Where an element of the fixture lies in the engine's values; -1 for the padding of a window.</summary>
+    private static long IndexOf(long flat, int[] target, StageLayout layout, Shape shape, int edge)
+    {
+        long channels = shape.Columns;
+        switch (layout)
+        {
+            case StageLayout.Map:
+                {
+                    var cells = target.Aggregate(1L, (n, d) => n * d) / target[0] / channels;
+                    var (image, rest) = (flat / (channels * cells), flat % (channels * cells));
+                    return (((image * cells) + (rest % cells)) * channels) + (rest / cells);
+                }
+
+            case StageLayout.Windows or StageLayout.WindowMaps when edge > 0:
+                {
+                    var cells = (long)edge * edge;
+                    var (window, rest) = (flat / (channels * cells), flat % (channels * cells));
+                    var (cell, channel) = layout == StageLayout.Windows ? (rest / channels, rest % channels) : (rest % cells, rest / cells);
+                    var across = (shape[^2] + edge - 1) / edge;
+                    var (row, column) = ((window / across * edge) + (cell / edge), (window % across * edge) + (cell % edge));
+                    return row < shape[^3] && column < shape[^2] ? (((row * shape[^2]) + column) * channels) + channel : -1;
+                }
+
+            default:
+                return flat;
+        }
+    }
+}
