@@ -78,7 +78,7 @@ internal sealed class WorkerPool : IDisposable
         {
             stopping = true;
             generation++;
-            wake.Release(workers.Length);
+            if (workers.Length > 0) wake.Release(workers.Length);
         }
 
         foreach (var worker in workers) worker.Join();

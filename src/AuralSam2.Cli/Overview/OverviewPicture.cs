@@ -58,7 +58,7 @@ internal sealed class OverviewPicture
         if (!shown.Contains(frame.Index)) return;
         var (width, height) = ((int)(cellWidth * Sharpness), (int)(cellHeight * Sharpness));
         var small = Scaled(image, width, height);
-        var painted = MaskOverlay.Paint(small, Scaled(frame.Mask, image.Width, image.Height, width, height), contour: 1.25f * Sharpness);
+        var painted = MaskOverlay.Paint(small, Scaled(frame.Mask, image.Width, image.Height, width, height), contour: 1.5f * Sharpness);
         cells.Add(new Cell(frame.Index, frame.Seconds, frame.PredictedIou, frame.ObjectScore, painted));
     }
 

@@ -12,6 +12,7 @@ internal sealed class SpectrogramPanel(Lettering letters, SKRect panel, double s
     private const double LowestHz = 125;
     private const double HighestHz = 7500;
     private const double FrameSeconds = 0.010;
+    private const double WindowSeconds = 0.025;
 
     /// <summary>Silence: the front-end takes log(mel + 0.01).</summary>
     private const float Floor = -4.6052f;
@@ -54,8 +55,8 @@ internal sealed class SpectrogramPanel(Lettering letters, SKRect panel, double s
         }
 
         using var image = SKImage.FromBitmap(picture);
-        // A window reaches 25 ms; drawing it from its start keeps an onset at the time where it is heard.
-        var right = Math.Min(panel.Right, X(mel.Frames * FrameSeconds));
+        // Drawn from where a window begins, so that an onset stands where it is heard; the last window reaches beyond its hop.
+        var right = Math.Min(panel.Right, X(mel.Frames * FrameSeconds + WindowSeconds));
         canvas.DrawImage(
             image, new SKRect(panel.Left, Y(HighestHz), right, Y(LowestHz)), new SKSamplingOptions(SKFilterMode.Linear, SKMipmapMode.None));
     }
@@ -76,7 +77,7 @@ internal sealed class SpectrogramPanel(Lettering letters, SKRect panel, double s
         foreach (var hz in LabelledHz)
         {
             canvas.DrawLine(panel.Left - 4, Y(hz), panel.Left, Y(hz), tick);
-            letters.Draw(canvas, hz < 1000 ? $"{hz}" : $"{hz / 1000} k", panel.Left - 8, Y(hz) + 4, LabelSize, Palette.Quiet, SKTextAlign.Right);
+            letters.Draw(canvas, hz < 1000 ? $"{hz}" : $"{hz / 1000}k", panel.Left - 8, Y(hz) + 4, LabelSize, Palette.Quiet, SKTextAlign.Right);
         }
 
         letters.Draw(canvas, "Hz", panel.Left - 8, panel.Top + 8, LabelSize, Palette.Faint, SKTextAlign.Right);
