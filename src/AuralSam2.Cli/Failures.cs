@@ -24,11 +24,13 @@ internal static class Failures
     /// <summary>Prints the line for an error.</summary>
     /// <param name="error">What went wrong.</param>
     /// <param name="streams">The line goes to the error stream.</param>
+    /// <param name="verb">The verb that was typed, whose help a confused person wants; empty when there was none.</param>
     /// <param name="interrupted">True when the person asked to stop; what fails then fails because of it.</param>
     /// <returns>Exit code.</returns>
-    public static int Report(Exception error, CommandStreams streams, bool interrupted)
+    public static int Report(Exception error, CommandStreams streams, string verb, bool interrupted)
     {
         var (line, code) = interrupted ? ("interrupted; no result was written", ExitCode.Interrupted) : Describe(error);
+        if (code == ExitCode.WrongUsage) line = $"{line} (aural {verb}{(verb.Length > 0 ? " " : "")}--help shows how)";
         streams.Error.WriteLine($"aural: {OneLine(line)}");
         if (Environment.GetEnvironmentVariable(TraceVariable) == "1") streams.Error.WriteLine(error);
         return code;
@@ -36,7 +38,7 @@ internal static class Failures
 
     private static (string Line, int Code) Describe(Exception error) => error switch
     {
-        UsageException => ($"{error.Message} (aural --help shows how)", ExitCode.WrongUsage),
+        UsageException => (error.Message, ExitCode.WrongUsage),
         MediaException => (error.Message, ExitCode.Failed),
         _ when Engine.NamesItsFix(error) => (error.Message, ExitCode.Failed),
         OutOfMemoryException => ("out of memory; try a smaller model (--model t), a lower --fps or a smaller --window", ExitCode.Failed),

@@ -40,7 +40,7 @@ public sealed class ProcessTests : IDisposable
 
     [Theory]
     [InlineData("--nonsense", "segment", "--demo", "--nonsense")]
-    [InlineData("paint", "paint")]
+    [InlineData("aural: Unrecognized command or argument 'paint'", "paint")]
     [InlineData("--demo", "segment")]
     [InlineData("FILE", "verify")]
     [InlineData("--threads", "devices", "--threads", "-1")]

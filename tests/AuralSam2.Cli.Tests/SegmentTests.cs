@@ -138,7 +138,7 @@ public sealed class SegmentTests : IDisposable
     {
         using var interrupt = new CancellationTokenSource();
         var interrupted = new FakeEngine { BeforeFrame = i => { if (i == 3) interrupt.Cancel(); } };
-        CommandRun.InProcess(interrupted, interrupt.Token, "segment", "--demo", "--out", folder["out"]).FailsWith(130, "interrupted");
+        CommandRun.InProcess(interrupted, interrupt.Token, "segment", "--demo", "--out", folder["aural-out/demo"]).FailsWith(130, "interrupted");
         Assert.Empty(folder.Names);
     }
 

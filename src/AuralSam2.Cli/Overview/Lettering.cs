@@ -17,11 +17,18 @@ internal sealed class Lettering : IDisposable
     }
 
     /// <summary>Draws a rounded label with its text centred in it.</summary>
-    public void DrawPill(SKCanvas canvas, string text, SKPoint center, float size, SKColor ground, SKColor color)
+    public void DrawPill(SKCanvas canvas, string text, SKPoint center, float size, SKColor ground, SKColor color, SKColor? rim = null)
     {
         var rect = PillAt(text, center, size);
         using var paint = new SKPaint { Color = ground, IsAntialias = true };
         canvas.DrawRoundRect(rect, rect.Height / 2, rect.Height / 2, paint);
+        if (rim is { } edge)
+        {
+            paint.Style = SKPaintStyle.Stroke;
+            paint.Color = edge;
+            canvas.DrawRoundRect(rect, rect.Height / 2, rect.Height / 2, paint);
+        }
+
         Draw(canvas, text, center.X, center.Y + CapHeight(size) / 2, size, color, SKTextAlign.Center, bold: true);
     }
 

@@ -123,7 +123,9 @@ internal sealed class OverviewPicture
         using (var paint = new SKPaint { Color = SKColors.White.WithAlpha(believed ? (byte)255 : (byte)115) })
             canvas.DrawImage(image, rect.Rect, new SKSamplingOptions(SKFilterMode.Linear, SKMipmapMode.None), paint);
         canvas.Restore();
-        letters.DrawPill(canvas, $"{cell.Index}", new SKPoint(left + 18, top + 18), 12, Palette.Ink.WithAlpha(225), Palette.Ground);
+        // The rim keeps the number readable on a picture as dark as itself.
+        letters.DrawPill(
+            canvas, $"{cell.Index}", new SKPoint(left + 18, top + 18), 12, Palette.Ink, Palette.Ground, rim: Palette.Ground.WithAlpha(150));
 
         var ink = believed ? Palette.Ink : Palette.Faint;
         var quiet = believed ? Palette.Quiet : Palette.Faint;

@@ -14,6 +14,7 @@ internal sealed class ResultFolder : IDisposable
 
     private static readonly string[] Entries = [ResultFile, OverviewFile, "masks", "overlays"];
     private static string? current;
+    private static string? createdParent;
 
     private readonly string path;
     private readonly string partial;
@@ -38,6 +39,7 @@ internal sealed class ResultFolder : IDisposable
         var parent = Path.GetDirectoryName(path) ?? throw new IOException($"{folder} cannot hold a result; name another folder with --out");
         var partial = Path.Combine(parent, $".{Path.GetFileName(path)}.partial-{Environment.ProcessId}");
         var result = new ResultFolder(folder, path, partial);
+        createdParent = Directory.Exists(parent) ? null : parent;
         try
         {
             // An existing folder can be read-only although its parent is not.
@@ -102,6 +104,7 @@ internal sealed class ResultFolder : IDisposable
         try
         {
             if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
+            if (createdParent is not null && Directory.Exists(createdParent)) Directory.Delete(createdParent);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

@@ -82,14 +82,7 @@ internal sealed class SegmentCommand : Command
     private readonly Option<bool> json = CommonOptions.Json();
 
     public SegmentCommand(IEngine engine, CommandStreams streams, CancellationToken cancellation)
-        : base(
-            "segment",
-            """
-            Cuts out the object that makes the sound in every frame of a clip.
-
-            Writes masks/ (0 or 255 per pixel, at the size of the frames), overlays/ (frames with their masks),
-            overview.png (everything at a glance, above the sound's spectrogram) and result.json (scores, boxes, timings).
-            """)
+        : base("segment", "Cuts out the object that makes the sound in every frame of a clip.")
     {
         model.AcceptOnlyFromAmong("t", "s", "b+", "l", "mini");
         decode.AcceptOnlyFromAmong("iou", "iou-object", "first");
