@@ -49,6 +49,7 @@ internal static class Failures
         _ => ($"internal error: {error.GetType().Name}: {error.Message} (set {TraceVariable}=1 to see where)", ExitCode.Failed),
     };
 
-    private static string OneLine(string text) =>
+    /// <summary>Joins the lines of a message.</summary>
+    public static string OneLine(string text) =>
         string.Join("; ", text.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
 }

@@ -26,7 +26,7 @@ internal sealed class FakeEngine : IEngine
         throw new MediaException($"{file}: no ffmpeg here; install it, or give --frames and --audio");
 
     /// <inheritdoc/>
-    public Waveform ReadSound(string file)
+    public Waveform ReadSound(string file, CancellationToken cancellation)
     {
         var bytes = File.ReadAllBytes(file);
         if (bytes.Length < 44) throw new MediaException($"{file}: cut off after {bytes.Length} bytes;\nexport it again");
@@ -37,7 +37,7 @@ internal sealed class FakeEngine : IEngine
     }
 
     /// <inheritdoc/>
-    public Waveform ReadVideoSound(string file) => throw new MediaException($"{file}: has no sound; give one with --audio");
+    public Waveform ReadVideoSound(string file, CancellationToken cancellation) => throw new MediaException($"{file}: has no sound; give one with --audio");
 
     /// <inheritdoc/>
     public LogMel Spectrogram(Waveform sound)
@@ -85,7 +85,8 @@ internal sealed class FakeEngine : IEngine
     }
 
     /// <inheritdoc/>
-    public FixtureReport Verify(string file, Device device, CancellationToken cancellation) => Fixtures[Path.GetFileName(file)];
+    public FixtureReport Verify(string file, Device device, CancellationToken cancellation) =>
+        Fixtures.GetValueOrDefault(Path.GetFileName(file)) ?? throw new MediaException($"{file}: no fixture; give a safetensors file");
 
     /// <inheritdoc/>
     public PeakRates MeasurePeak(int threads) => new(123.4, 12.3);

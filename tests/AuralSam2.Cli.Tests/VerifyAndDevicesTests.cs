@@ -13,6 +13,7 @@ public sealed class VerifyAndDevicesTests : IDisposable
         Fixture("good", FixtureVerdict.Within, new("block0", 3e-6, 2e-5, 0), new("block1", 1e-6, 2e-5, 0));
         Fixture("bad", FixtureVerdict.Over, new("block0", 3e-6, 2e-5, 0), new("block1", 7e-4, 2e-5, 12), new("block2", double.NaN, 2e-5, 0));
         Fixture("unknown", FixtureVerdict.NotSupported);
+        File.WriteAllText(folder["text"], "no fixture");
     }
 
     public void Dispose() => folder.Dispose();
@@ -23,6 +24,7 @@ public sealed class VerifyAndDevicesTests : IDisposable
     [InlineData(3, "good", "unknown")]
     [InlineData(1, "unknown", "bad")]
     [InlineData(1, "unknown", "missing")]
+    [InlineData(1, "good", "text")]
     public void The_exit_code_is_the_worst_verdict(int code, params string[] names)
     {
         Assert.Equal(code, Verify([.. names.Select(n => folder[n])]).Code);
@@ -38,6 +40,14 @@ public sealed class VerifyAndDevicesTests : IDisposable
         Assert.Contains("12 values left out", run.Out, StringComparison.Ordinal);
         var all = Verify(folder["bad"], "--all");
         Assert.True(all.Out.IndexOf("block1", StringComparison.Ordinal) < all.Out.IndexOf("block2", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_file_that_cannot_be_read_does_not_stop_the_others()
+    {
+        var run = Verify(folder["text"], folder["good"]);
+        Assert.Contains("1 of 2 files within budget", run.Out, StringComparison.Ordinal);
+        Assert.Contains($"unreadable: {folder["text"]}: no fixture", run.Out, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -15,10 +15,10 @@ internal interface IEngine
     IFrameSource OpenVideo(string file, double framesPerSecond, CancellationToken cancellation);
 
     /// <summary>Reads a sound file.</summary>
-    Waveform ReadSound(string file);
+    Waveform ReadSound(string file, CancellationToken cancellation);
 
     /// <summary>Reads the sound of a video file.</summary>
-    Waveform ReadVideoSound(string file);
+    Waveform ReadVideoSound(string file, CancellationToken cancellation);
 
     /// <summary>The log-mel spectrogram that the model hears.</summary>
     LogMel Spectrogram(Waveform sound);

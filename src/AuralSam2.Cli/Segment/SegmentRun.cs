@@ -24,7 +24,7 @@ internal sealed class SegmentRun(IEngine engine, CommandStreams streams, Cancell
         using var frames = new SharedFrames(request.Video is { } video
             ? engine.OpenVideo(video, request.FramesPerSecond, cancellation)
             : engine.OpenFrames(request.Frames!, request.FramesPerSecond));
-        var sound = request.Audio is { } audio ? engine.ReadSound(audio) : engine.ReadVideoSound(request.Video!);
+        var sound = request.Audio is { } audio ? engine.ReadSound(audio, cancellation) : engine.ReadVideoSound(request.Video!, cancellation);
         folder.EnsureRoom(BytesOf(frames));
         using var device = new CpuDevice(request.Threads);
         using var weights = request.RuleSeed is { } seed ? engine.RuleWeights(seed) : engine.OpenWeights(request.Weights);

@@ -44,9 +44,7 @@ internal sealed class VerifyCommand : Command
         {
             cancellation.ThrowIfCancellationRequested();
             if (!json) streams.Error.WriteLine($"verifying {file} ...");
-            var report = File.Exists(file)
-                ? engine.Verify(file, device, cancellation)
-                : new FixtureReport(file, "", "", FixtureVerdict.Unreadable, "no such file", []);
+            var report = Verify(file, device);
             reports.Add(report);
             if (!json) Print(report, all);
         }
@@ -54,6 +52,22 @@ internal sealed class VerifyCommand : Command
         if (json) streams.Out.WriteLine(JsonSerializer.Serialize(VerifyDocument.Of(device.Name, reports), ResultJson.Of.VerifyDocument));
         else PrintSummary(device.Name, reports);
         return ExitCodeOf(reports);
+    }
+
+    /// <summary>A file that cannot be read is a verdict like any other: the files after it are verified all the same.</summary>
+    private FixtureReport Verify(string file, CpuDevice device)
+    {
+        if (!File.Exists(file)) return Unreadable("no such file");
+        try
+        {
+            return engine.Verify(file, device, cancellation);
+        }
+        catch (Exception error) when (Engine.NamesItsFix(error) || error is IOException or UnauthorizedAccessException)
+        {
+            return Unreadable(Failures.OneLine(error.Message));
+        }
+
+        FixtureReport Unreadable(string reason) => new(file, "", "", FixtureVerdict.Unreadable, reason, []);
     }
 
     private static int ExitCodeOf(List<FixtureReport> reports) =>
@@ -65,7 +79,7 @@ internal sealed class VerifyCommand : Command
     {
         if (report.Reason is not null)
         {
-            streams.Error.WriteLine($"aural: {report.File}: {report.Reason}");
+            streams.Error.WriteLine($"aural: {Named(report)}");
             return;
         }
 
@@ -94,10 +108,16 @@ internal sealed class VerifyCommand : Command
         var stages = reports.Sum(r => r.Stages.Count);
         streams.Out.WriteLine($"{device}: {within} of {reports.Count} files within budget ({stages} stages compared)");
         foreach (var r in reports.Where(r => r.Verdict is not FixtureVerdict.Within))
-            streams.Out.WriteLine($"  {r.File}: {VerifyDocument.Word(r.Verdict)}{(r.Reason is null ? "" : $": {r.Reason}")}");
+            streams.Out.WriteLine($"  {VerifyDocument.Word(r.Verdict)}: {Named(r)}");
         var exempt = reports.Sum(r => r.Stages.Sum(s => s.Exempt));
         if (exempt > 0) streams.Out.WriteLine($"  {exempt} values left out: they lie downstream of a mask pixel within 1e-4 of the threshold");
     }
+
+    /// <summary>File and reason; most messages name the file themselves.</summary>
+    private static string Named(FixtureReport report) =>
+        report.Reason is null ? report.File
+        : report.Reason.Contains(report.File, StringComparison.Ordinal) ? report.Reason
+        : $"{report.File}: {report.Reason}";
 
     private static double Used(StageError stage) => double.IsNaN(stage.RelativeError) ? double.PositiveInfinity : stage.RelativeError / stage.Budget;
 }
