@@ -1,0 +1,102 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using System.Reflection;
+
+namespace AuralSam2.Cli;
+
+/// <summary>The <c>aural</c> command: its verbs, its help and its errors.</summary>
+internal static class AuralCommand
+{
+    /// <summary>Version of this build.</summary>
+    public static string Version { get; } =
+        typeof(AuralCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+
+    /// <summary>Runs a command line from parsing to exit code; throws nothing.</summary>
+    public static int Run(string[] args, IEngine engine, CommandStreams streams, CancellationToken cancellation)
+    {
+        var verb = "";
+        try
+        {
+            var root = Root(engine, streams, cancellation);
+            verb = args.Length > 0 && root.Subcommands.Any(c => c.Name == args[0]) ? args[0] : "";
+            return Invoke(root.Parse(args), streams);
+        }
+        catch (Exception error)
+        {
+            return Failures.Report(error, streams, verb, cancellation.IsCancellationRequested);
+        }
+    }
+
+    private static int Invoke(ParseResult parsed, CommandStreams streams)
+    {
+        if (parsed.Errors.Count > 0) throw new UsageException(string.Join(" ", parsed.Errors.Select(e => e.Message).Distinct()));
+        return parsed.Invoke(new InvocationConfiguration
+        {
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null, // interrupts are Program's: the work must end before its partial output can go
+            Output = streams.Out,
+            Error = streams.Error,
+        });
+    }
+
+    private static RootCommand Root(IEngine engine, CommandStreams streams, CancellationToken cancellation)
+    {
+        var root = new RootCommand(
+            """
+            Cuts out the object that makes the sound, frame by frame.
+
+            AuralSAM2 (SAM2 prompted by sound) on an engine written in C#: no Python, no libtorch, no GPU needed.
+            """);
+        root.SetAction(parsed =>
+        {
+            root.Parse("--help").Invoke(parsed.InvocationConfiguration);
+            return ExitCode.WrongUsage;
+        });
+        root.Subcommands.Add(new SegmentCommand(engine, streams, cancellation));
+        root.Subcommands.Add(new VerifyCommand(engine, streams, cancellation));
+        root.Subcommands.Add(new DevicesCommand(engine, streams));
+        AddExamples(root, "", "aural segment --demo", "aural segment --video drums.mp4 --weights auralsam2_t.safetensors", "aural devices");
+        AddExamples(
+            root.Subcommands[0],
+            """
+            Writes into the folder of --out:
+              masks/00000.png ...     0 or 255 per pixel, at the size of the frames
+              overlays/00000.png ...  the frames with their masks
+              overview.png            everything at a glance, above the sound's spectrogram
+              result.json             scores, boxes and timings
+
+            """,
+            "aural segment --demo",
+            "aural segment --video drums.mp4 --fps 5 --weights auralsam2_t.safetensors --out drums",
+            "aural segment --frames frames/ --audio sound.wav --weights sam2.1_hiera_b+.safetensors fuser.safetensors --model b+",
+            "aural segment --video drums.mp4 --weights rule --json | jq .timings");
+        AddExamples(root.Subcommands[1], "", "aural verify fixtures/*.safetensors", "aural verify encoder_t.safetensors --all --threads 1");
+        AddExamples(root.Subcommands[2], "", "aural devices", "aural devices --json");
+        return root;
+    }
+
+    private static void AddExamples(Command command, string notes, params string[] examples)
+    {
+        var help = command.Options.OfType<HelpOption>().SingleOrDefault();
+        if (help is null) command.Options.Add(help = new HelpOption());
+        help.Action = new HelpThenExamples((SynchronousCommandLineAction)help.Action!, notes, examples);
+    }
+
+    private sealed class HelpThenExamples(SynchronousCommandLineAction help, string notes, string[] examples) : SynchronousCommandLineAction
+    {
+        public override bool ClearsParseErrors => true;
+
+        public override int Invoke(ParseResult parseResult)
+        {
+            var code = help.Invoke(parseResult);
+            var output = parseResult.InvocationConfiguration.Output;
+            if (notes.Length > 0) output.WriteLine(notes);
+            output.WriteLine("Examples:");
+            foreach (var example in examples) output.WriteLine($"  {example}");
+            output.WriteLine();
+            output.WriteLine("Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not supported (verify), 130 interrupted.");
+            return code;
+        }
+    }
+}

@@ -1,0 +1,107 @@
+using AuralSam2.Kernels;
+using AuralSam2.Media;
+using AuralSam2.Predictors;
+using AuralSam2.Weights;
+
+namespace AuralSam2.Cli;
+
+/// <summary>All that the command asks of the floors below; tests put their own in its place.</summary>
+internal interface IEngine
+{
+    /// <summary>A folder of pictures as a clip.</summary>
+    IFrameSource OpenFrames(string folder, double framesPerSecond);
+
+    /// <summary>A video file as a clip, sampled at <paramref name="framesPerSecond"/>.</summary>
+    IFrameSource OpenVideo(string file, double framesPerSecond, CancellationToken cancellation);
+
+    /// <summary>Reads a sound file.</summary>
+    Waveform ReadSound(string file, CancellationToken cancellation);
+
+    /// <summary>Reads the sound of a video file.</summary>
+    Waveform ReadVideoSound(string file, CancellationToken cancellation);
+
+    /// <summary>The log-mel spectrogram that the model hears.</summary>
+    LogMel Spectrogram(Waveform sound);
+
+    /// <summary>Writes an 8-bit grey PNG, <c>[height, width]</c>.</summary>
+    void WriteGray(string path, int width, int height, byte[] pixels);
+
+    /// <summary>Writes an RGB PNG.</summary>
+    void WriteRgb(string path, RgbImage image);
+
+    /// <summary>Trained weights of one or more safetensors files.</summary>
+    IWeightSource OpenWeights(IReadOnlyList<string> files);
+
+    /// <summary>Untrained weights that a rule makes from names and a seed.</summary>
+    IWeightSource RuleWeights(string seed);
+
+    /// <summary>Builds a model (t, s, b+, l, mini) on a device.</summary>
+    ISegmenter Load(Device device, string model, IWeightSource weights, IProgress<double> progress);
+
+    /// <summary>Runs one fixture and compares every stage.</summary>
+    FixtureReport Verify(string file, Device device, CancellationToken cancellation);
+
+    /// <summary>Measures what the processor can do at most.</summary>
+    PeakRates MeasurePeak(int threads);
+}
+
+/// <summary>A loaded model that segments clips.</summary>
+internal interface ISegmenter : IDisposable
+{
+    /// <summary>Full name of the model.</summary>
+    string ModelName { get; }
+
+    /// <summary>Side of the square, in pixels, that the model sees.</summary>
+    int ImageSize { get; }
+
+    /// <summary>Segments a clip; answers come in the order of the frames, each as soon as it is known.</summary>
+    IEnumerable<SegmentedFrame> Segment(
+        IFrameSource frames, Waveform sound, SegmentOptions options, IProgress<SegmentProgress> progress, CancellationToken cancellation);
+}
+
+/// <summary>A log-mel spectrogram.</summary>
+/// <param name="Values"><c>[frames, 64]</c>: natural logarithm of mel magnitudes, 10 ms between frames, lowest band first.</param>
+/// <param name="Frames">Number of frames.</param>
+internal sealed record LogMel(float[] Values, int Frames);
+
+/// <summary>Measured upper limits of a device.</summary>
+/// <param name="Gflops">Fused multiply-adds on registers, two operations each.</param>
+/// <param name="GigabytesPerSecond">Reading memory.</param>
+internal sealed record PeakRates(double Gflops, double GigabytesPerSecond);
+
+/// <summary>How a fixture fared.</summary>
+internal enum FixtureVerdict
+{
+    /// <summary>Every stage is within its budget.</summary>
+    Within,
+
+    /// <summary>At least one stage is over its budget.</summary>
+    Over,
+
+    /// <summary>The file cannot be read.</summary>
+    Unreadable,
+
+    /// <summary>A kind of fixture that this version does not run.</summary>
+    NotSupported,
+}
+
+/// <summary>One compared tensor.</summary>
+/// <param name="Name">Stage name in the fixture.</param>
+/// <param name="RelativeError">Largest error divided by the tensor's largest magnitude.</param>
+/// <param name="Budget">What <paramref name="RelativeError"/> may be.</param>
+/// <param name="Exempt">Values left out of the comparison because a mask pixel too close to call lies upstream.</param>
+internal sealed record StageError(string Name, double RelativeError, double Budget, long Exempt)
+{
+    /// <summary>Whether the stage passes; not a number never does.</summary>
+    public bool Within => RelativeError <= Budget;
+}
+
+/// <summary>What verification of one file found.</summary>
+/// <param name="File">Path as given.</param>
+/// <param name="Kind">Kind of fixture, from its metadata; empty when unknown.</param>
+/// <param name="Model">Model, from its metadata; empty when unknown.</param>
+/// <param name="Verdict">The whole file's verdict.</param>
+/// <param name="Reason">Why a file is unreadable or not supported; null otherwise.</param>
+/// <param name="Stages">Compared tensors in the order of the computation.</param>
+internal sealed record FixtureReport(
+    string File, string Kind, string Model, FixtureVerdict Verdict, string? Reason, IReadOnlyList<StageError> Stages);

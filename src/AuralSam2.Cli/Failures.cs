@@ -1,0 +1,55 @@
+using AuralSam2.Media;
+
+namespace AuralSam2.Cli;
+
+/// <summary>How a command ends.</summary>
+internal static class ExitCode
+{
+    public const int Done = 0;
+    public const int Failed = 1;
+    public const int WrongUsage = 2;
+    public const int NotSupported = 3;
+    public const int Interrupted = 130;
+}
+
+/// <summary>A command line that makes no sense. The message is one line that says what to write instead.</summary>
+internal sealed class UsageException(string message) : Exception(message);
+
+/// <summary>Turns whatever went wrong into one line and an exit code.</summary>
+internal static class Failures
+{
+    /// <summary>Set to 1 to see where an error came from.</summary>
+    private const string TraceVariable = "AURAL_TRACE";
+
+    /// <summary>Prints the line for an error.</summary>
+    /// <param name="error">What went wrong.</param>
+    /// <param name="streams">The line goes to the error stream.</param>
+    /// <param name="verb">The verb that was typed, whose help a confused person wants; empty when there was none.</param>
+    /// <param name="interrupted">True when the person asked to stop; what fails then fails because of it.</param>
+    /// <returns>Exit code.</returns>
+    public static int Report(Exception error, CommandStreams streams, string verb, bool interrupted)
+    {
+        var (line, code) = interrupted ? ("interrupted; no result was written", ExitCode.Interrupted) : Describe(error);
+        if (code == ExitCode.WrongUsage) line = $"{line} (aural {verb}{(verb.Length > 0 ? " " : "")}--help shows how)";
+        streams.Error.WriteLine($"aural: {OneLine(line)}");
+        if (Environment.GetEnvironmentVariable(TraceVariable) == "1") streams.Error.WriteLine(error);
+        return code;
+    }
+
+    private static (string Line, int Code) Describe(Exception error) => error switch
+    {
+        UsageException => (error.Message, ExitCode.WrongUsage),
+        MediaException => (error.Message, ExitCode.Failed),
+        _ when Engine.NamesItsFix(error) => (error.Message, ExitCode.Failed),
+        OutOfMemoryException => ("out of memory; try a smaller model (--model t), a lower --fps or a smaller --window", ExitCode.Failed),
+        UnauthorizedAccessException => ($"{error.Message} Check the permissions.", ExitCode.Failed),
+        IOException => (error.Message, ExitCode.Failed),
+        // Ops run on pool threads, which wrap what they throw.
+        InvalidOperationException or AggregateException when error.InnerException is { } inner => Describe(inner),
+        _ => ($"internal error: {error.GetType().Name}: {error.Message} (set {TraceVariable}=1 to see where)", ExitCode.Failed),
+    };
+
+    /// <summary>Joins the lines of a message.</summary>
+    public static string OneLine(string text) =>
+        string.Join("; ", text.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
+}

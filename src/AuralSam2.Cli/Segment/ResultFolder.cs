@@ -1,0 +1,133 @@
+namespace AuralSam2.Cli;
+
+/// <summary>
+/// The folder of a result, which appears complete or not at all: everything is written into a hidden sibling that takes the
+/// folder's place at the end, so a failed or interrupted run leaves an earlier result as it was.
+/// </summary>
+internal sealed class ResultFolder : IDisposable
+{
+    /// <summary>Last file to be written: a folder that holds it is a complete result.</summary>
+    public const string ResultFile = "result.json";
+
+    /// <summary>Picture for people.</summary>
+    public const string OverviewFile = "overview.png";
+
+    private static readonly string[] Entries = [ResultFile, OverviewFile, "masks", "overlays"];
+    private static string? current;
+    private static string? createdParent;
+
+    private readonly string path;
+    private readonly string partial;
+    private readonly string shown;
+
+    private ResultFolder(string shown, string path, string partial)
+    {
+        this.shown = shown;
+        this.path = path;
+        this.partial = partial;
+        current = partial;
+    }
+
+    /// <summary>Checks that a result may and can be written, before any work is done for it.</summary>
+    /// <param name="folder">As the person named it.</param>
+    /// <param name="replace">Whether an earlier result may be replaced. Anything else is never touched.</param>
+    /// <exception cref="IOException">The folder is in use, or cannot be written.</exception>
+    public static ResultFolder Prepare(string folder, bool replace)
+    {
+        var path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
+        RefuseToOverwrite(folder, path, replace);
+        var parent = Path.GetDirectoryName(path) ?? throw new IOException($"{folder} cannot hold a result; name another folder with --out");
+        var partial = Path.Combine(parent, $".{Path.GetFileName(path)}.partial-{Environment.ProcessId}");
+        var result = new ResultFolder(folder, path, partial);
+        createdParent = Directory.Exists(parent) ? null : parent;
+        try
+        {
+            // An existing folder can be read-only although its parent is not.
+            if (Directory.Exists(path)) File.Create(Path.Combine(path, $".probe-{Environment.ProcessId}"), 1, FileOptions.DeleteOnClose).Dispose();
+            Directory.CreateDirectory(Path.Combine(partial, "masks"));
+            Directory.CreateDirectory(Path.Combine(partial, "overlays"));
+            return result;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            result.Dispose();
+            throw new IOException($"cannot write to {folder}: {Reason(error)}; name another folder with --out", error);
+        }
+    }
+
+    /// <summary>Fails early when the disk has no room for the result.</summary>
+    public void EnsureRoom(long bytes)
+    {
+        var free = new DriveInfo(partial).AvailableFreeSpace;
+        if (free < bytes)
+            throw new IOException($"the disk of {shown} has {free >> 20} MB left and the result may take {bytes >> 20} MB; free some, or name another folder with --out");
+    }
+
+    /// <summary>Where a file of the result is written until the result is complete.</summary>
+    /// <param name="name">Path inside the result, with forward slashes.</param>
+    public string PathOf(string name) => Path.Combine(partial, name);
+
+    /// <summary>Puts the complete result in its place.</summary>
+    public void Complete()
+    {
+        if (!Directory.Exists(path))
+        {
+            Directory.Move(partial, path);
+        }
+        else
+        {
+            var earlier = $"{partial}-earlier";
+            Directory.Move(path, earlier);
+            try
+            {
+                Directory.Move(partial, path);
+            }
+            catch
+            {
+                Directory.Move(earlier, path);
+                throw;
+            }
+
+            Directory.Delete(earlier, recursive: true);
+        }
+
+        current = null;
+    }
+
+    /// <summary>Removes what an incomplete result left.</summary>
+    public void Dispose() => RemovePartial();
+
+    /// <summary>Removes the incomplete result of this process, if there is one. For exits that run no finally blocks.</summary>
+    public static void RemovePartial()
+    {
+        if (Interlocked.Exchange(ref current, null) is not { } folder) return;
+        try
+        {
+            if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
+            if (createdParent is not null && Directory.Exists(createdParent)) Directory.Delete(createdParent);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // Hidden and named partial: nobody takes it for a result.
+        }
+    }
+
+    private static void RefuseToOverwrite(string folder, string path, bool replace)
+    {
+        if (File.Exists(path)) throw new IOException($"{folder} is a file; name a folder with --out");
+        if (!Directory.Exists(path)) return;
+        var names = Directory.EnumerateFileSystemEntries(path).Select(entry => Path.GetFileName(entry)!).ToList();
+        if (names.Count == 0) return;
+        var isResult = names.Contains(ResultFile) && names.All(Entries.Contains);
+        if (!isResult) throw new IOException($"{folder} holds other files ({Some(names)}); name another folder with --out");
+        if (!replace) throw new IOException($"{folder} holds an earlier result; replace it with --force, or name another folder with --out");
+    }
+
+    private static string Some(List<string> names)
+    {
+        var other = names.Where(n => !Entries.Contains(n)).DefaultIfEmpty(names[0]).Order(StringComparer.Ordinal).First();
+        return names.Count == 1 ? other : $"{other} and {names.Count - 1} more";
+    }
+
+    private static string Reason(Exception error) => error is UnauthorizedAccessException ? "permission denied" : error.Message.TrimEnd('.');
+}

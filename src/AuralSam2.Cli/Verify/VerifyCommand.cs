@@ -1,0 +1,145 @@
+using System.CommandLine;
+using System.Text.Json;
+using AuralSam2.Kernels;
+using Spectre.Console;
+
+namespace AuralSam2.Cli;
+
+/// <summary><c>aural verify</c>: can this machine's results be trusted?</summary>
+internal sealed class VerifyCommand : Command
+{
+    private const int WorstStages = 5;
+
+    private readonly IEngine engine;
+    private readonly CommandStreams streams;
+    private readonly CancellationToken cancellation;
+
+    public VerifyCommand(IEngine engine, CommandStreams streams, CancellationToken cancellation)
+        : base("verify", "Recomputes fixtures on this machine and compares every stage with the recorded values.")
+    {
+        this.engine = engine;
+        this.streams = streams;
+        this.cancellation = cancellation;
+        var files = new Argument<string[]>("FILE")
+        {
+            Description = "Fixtures (.safetensors), recognised by their metadata.",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        var threads = CommonOptions.Threads();
+        var all = new Option<bool>("--all") { Description = $"List every stage, not only the {WorstStages} worst of each file." };
+        var json = CommonOptions.Json();
+        Arguments.Add(files);
+        Options.Add(all);
+        Options.Add(threads);
+        Options.Add(json);
+        SetAction(parsed =>
+            Verify(parsed.GetValue(files)!, CommonOptions.ThreadsOf(parsed, threads), parsed.GetValue(all), parsed.GetValue(json)));
+    }
+
+    private int Verify(string[] files, int threads, bool all, bool json)
+    {
+        using var device = new CpuDevice(threads);
+        var reports = new List<FixtureReport>();
+        foreach (var file in files)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            if (!json) streams.Error.WriteLine($"verifying {file} ...");
+            var report = Verify(file, device);
+            reports.Add(report);
+            if (!json) Print(report, all);
+        }
+
+        if (json) streams.Out.WriteLine(JsonSerializer.Serialize(VerifyDocument.Of(device.Name, reports), ResultJson.Of.VerifyDocument));
+        else PrintSummary(device.Name, reports);
+        return ExitCodeOf(reports);
+    }
+
+    /// <summary>A file that cannot be read is a verdict like any other: the files after it are verified all the same.</summary>
+    private FixtureReport Verify(string file, CpuDevice device)
+    {
+        if (!File.Exists(file)) return Unreadable("no such file");
+        try
+        {
+            return engine.Verify(file, device, cancellation);
+        }
+        catch (Exception error) when (Engine.NamesItsFix(error) || error is IOException or UnauthorizedAccessException)
+        {
+            return Unreadable(Failures.OneLine(error.Message));
+        }
+
+        FixtureReport Unreadable(string reason) => new(file, "", "", FixtureVerdict.Unreadable, reason, []);
+    }
+
+    private static int ExitCodeOf(List<FixtureReport> reports) =>
+        reports.Any(r => r.Verdict is FixtureVerdict.Over or FixtureVerdict.Unreadable) ? ExitCode.Failed
+        : reports.Any(r => r.Verdict is FixtureVerdict.NotSupported) ? ExitCode.NotSupported
+        : ExitCode.Done;
+
+    private void Print(FixtureReport report, bool all)
+    {
+        if (report.Reason is not null)
+        {
+            streams.Error.WriteLine($"aural: {Named(report)}");
+            return;
+        }
+
+        var stages = all ? report.Stages : [.. report.Stages.OrderByDescending(Used).Take(WorstStages)];
+        var table = new Table().RoundedBorder()
+            .Title($"{Markup.Escape(Path.GetFileName(report.File))}  ({report.Kind}, {report.Model})")
+            .AddColumn(all ? "stage" : $"worst of {report.Stages.Count} stages")
+            .AddColumn(new TableColumn("error").RightAligned().NoWrap())
+            .AddColumn(new TableColumn("budget").RightAligned().NoWrap())
+            .AddColumn(new TableColumn("used").RightAligned().NoWrap())
+            .AddColumn(new TableColumn("exempt").RightAligned().NoWrap())
+            .AddColumn("");
+        foreach (var s in stages)
+        {
+            table.AddRow(
+                Markup.Escape(s.Name), $"{s.RelativeError:0.0e+00}", $"{s.Budget:0.0e+00}", $"{100 * Used(s):0} %",
+                s.Exempt == 0 ? "" : $"{s.Exempt}", s.Within ? "[green]within[/]" : "[red]OVER[/]");
+        }
+
+        streams.OutConsole().Write(table);
+    }
+
+    private void PrintSummary(string device, List<FixtureReport> reports)
+    {
+        var within = reports.Count(r => r.Verdict is FixtureVerdict.Within);
+        var stages = reports.Sum(r => r.Stages.Count);
+        streams.Out.WriteLine($"{device}: {within} of {reports.Count} files within budget ({stages} stages compared)");
+        foreach (var r in reports.Where(r => r.Verdict is not FixtureVerdict.Within))
+            streams.Out.WriteLine($"  {VerifyDocument.Word(r.Verdict)}: {Named(r)}");
+        var exempt = reports.Sum(r => r.Stages.Sum(s => s.Exempt));
+        if (exempt > 0) streams.Out.WriteLine($"  {exempt} values left out: they lie downstream of a mask pixel within 1e-4 of the threshold");
+    }
+
+    /// <summary>File and reason; most messages name the file themselves.</summary>
+    private static string Named(FixtureReport report) =>
+        report.Reason is null ? report.File
+        : report.Reason.Contains(report.File, StringComparison.Ordinal) ? report.Reason
+        : $"{report.File}: {report.Reason}";
+
+    private static double Used(StageError stage) => double.IsNaN(stage.RelativeError) ? double.PositiveInfinity : stage.RelativeError / stage.Budget;
+}
+
+/// <summary>What <c>aural verify --json</c> prints.</summary>
+internal sealed record VerifyDocument(string Tool, string Version, string Device, IReadOnlyList<VerifyDocument.Fixture> Files)
+{
+    public static VerifyDocument Of(string device, IEnumerable<FixtureReport> reports) =>
+        new("aural", AuralCommand.Version, device, [.. reports.Select(r => new Fixture(
+            r.File, r.Kind, r.Model, Word(r.Verdict), r.Reason,
+            [.. r.Stages.Select(s => new Stage(s.Name, s.RelativeError, s.Budget, s.Exempt, s.Within))]))]);
+
+    /// <summary>The verdict as people and scripts read it.</summary>
+    public static string Word(FixtureVerdict verdict) => verdict switch
+    {
+        FixtureVerdict.Within => "within budget",
+        FixtureVerdict.Over => "over budget",
+        FixtureVerdict.Unreadable => "unreadable",
+        _ => "not supported",
+    };
+
+    internal sealed record Fixture(string File, string Kind, string Model, string Verdict, string? Reason, IReadOnlyList<Stage> Stages);
+
+    internal sealed record Stage(string Name, double RelativeError, double Budget, long Exempt, bool Within);
+}

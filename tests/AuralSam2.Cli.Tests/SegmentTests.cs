@@ -1,0 +1,204 @@
+using System.Text.Json;
+using AuralSam2.Predictors;
+using SkiaSharp;
+
+namespace AuralSam2.Cli.Tests;
+
+/// <summary><c>aural segment</c> from command line to files, on an engine that answers at once.</summary>
+public sealed class SegmentTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+    private readonly FakeEngine engine = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public void The_demo_writes_a_complete_result()
+    {
+        var run = Segment("--demo", "--out", folder["demo"]);
+        Assert.Equal(0, run.Code);
+        Assert.Equal(["demo"], folder.Names);
+        Assert.Contains("untrained", run.Out, StringComparison.Ordinal);
+        for (var i = 0; i < 5; i++)
+        {
+            using var mask = SKBitmap.Decode(folder[$"demo/masks/{i:00000}.png"]);
+            using var overlay = SKBitmap.Decode(folder[$"demo/overlays/{i:00000}.png"]);
+            Assert.Equal((480, 320, 480, 320), (mask.Width, mask.Height, overlay.Width, overlay.Height));
+            Assert.All(mask.Pixels, p => Assert.True(p.Red is 0 or 255));
+        }
+
+        using var overview = SKBitmap.Decode(folder["demo/overview.png"]);
+        Assert.Equal(2400, overview.Width);
+    }
+
+    [Fact]
+    public void Json_prints_what_result_json_holds_and_nothing_else()
+    {
+        var run = Segment("--demo", "--out", folder["demo"], "--json", "--decode", "iou-object", "--model", "b+");
+        Assert.Equal(run.Out, File.ReadAllText(folder["demo/result.json"]));
+        Assert.DoesNotContain("/dev", run.Error, StringComparison.Ordinal);
+        using var json = JsonDocument.Parse(run.Out);
+        var root = json.RootElement;
+        Assert.Equal(
+            ["tool", "version", "clip", "model", "image_size", "weights", "trained", "device", "threads", "input", "options", "frames", "timings", "peak_memory_mb"],
+            root.EnumerateObject().Select(p => p.Name));
+        Assert.Equal("AuralSAM2 b+", root.GetProperty("model").GetString());
+        Assert.False(root.GetProperty("trained").GetBoolean());
+        Assert.Equal("iou-object", root.GetProperty("options").GetProperty("decode").GetString());
+        var frame = root.GetProperty("frames")[1];
+        Assert.Equal(
+            ["index", "seconds", "predicted_iou", "object_score", "area", "area_share", "box", "mask", "overlay"], frame.EnumerateObject().Select(p => p.Name));
+        Assert.Equal("masks/00001.png", frame.GetProperty("mask").GetString());
+        Assert.Equal(4, frame.GetProperty("box").GetArrayLength());
+        Assert.True(root.GetProperty("timings").GetProperty("stages").TryGetProperty("encoding_images_s", out _));
+    }
+
+    [Theory]
+    [InlineData("--demo", "segment")]
+    [InlineData("--audio", "segment", "--frames", "x", "--weights", "rule")]
+    [InlineData("exclude each other", "segment", "--frames", "x", "--video", "y", "--weights", "rule")]
+    [InlineData("--weights rule", "segment", "--video", "y")]
+    [InlineData("stands alone", "segment", "--video", "y", "--weights", "rule", "w.safetensors")]
+    [InlineData("its own clip", "segment", "--demo", "--audio", "x.wav")]
+    [InlineData("--fps", "segment", "--demo", "--fps", "0")]
+    [InlineData("--fps", "segment", "--demo", "--fps", "NaN")]
+    [InlineData("--window", "segment", "--demo", "--window", "0")]
+    [InlineData("--threads", "segment", "--demo", "--threads", "-2")]
+    [InlineData("xl", "segment", "--demo", "--model", "xl")]
+    [InlineData("tpu", "segment", "--demo", "--device", "tpu")]
+    [InlineData("best", "segment", "--demo", "--decode", "best")]
+    public void Wrong_usage_says_what_to_write(string word, params string[] args)
+    {
+        CommandRun.InProcess(engine, CancellationToken.None, args).FailsWith(2, word, "--help");
+        Assert.Equal(0, engine.Loads);
+    }
+
+    [Theory]
+    [InlineData("--frames", "--frames", "none", "--audio", "sound.wav", "--weights", "rule")]
+    [InlineData("--audio", "--frames", "frames", "--audio", "none.wav", "--weights", "rule")]
+    [InlineData("--weights", "--frames", "frames", "--audio", "sound.wav", "--weights", "none.safetensors")]
+    [InlineData("is a folder", "--video", "frames", "--weights", "rule")]
+    [InlineData("no pictures", "--frames", "frames", "--audio", "sound.wav", "--weights", "rule")]
+    [InlineData("; export it again", "--frames", "DEMO", "--audio", "sound.wav", "--weights", "rule")]
+    [InlineData("no ffmpeg", "--video", "sound.wav", "--weights", "rule")]
+    public void Bad_input_is_one_line_and_leaves_nothing_behind(string word, params string[] args)
+    {
+        Directory.CreateDirectory(folder["frames"]);
+        File.WriteAllText(folder["sound.wav"], "RIFF");
+        string[] inside = [.. args.Select(a => a == "DEMO" ? Demo("frames") : a.StartsWith("--", StringComparison.Ordinal) || a == "rule" ? a : folder[a])];
+        Segment([.. inside, "--out", folder["out"]]).FailsWith(1, word);
+        Assert.Equal(["frames", "sound.wav"], folder.Names);
+        Assert.Equal(0, engine.Loads);
+    }
+
+    [Fact]
+    public void An_earlier_result_is_kept_without_force_and_replaced_with_it()
+    {
+        Assert.Equal(0, Segment("--demo", "--out", folder["out"]).Code);
+        File.WriteAllText(folder["out/result.json"], "earlier");
+        Segment("--demo", "--out", folder["out"]).FailsWith(1, "--force");
+        Assert.Equal("earlier", File.ReadAllText(folder["out/result.json"]));
+        Assert.Equal(0, Segment("--demo", "--out", folder["out"] + "/", "--force").Code);
+        Assert.NotEqual("earlier", File.ReadAllText(folder["out/result.json"]));
+        Assert.Equal(["out"], folder.Names);
+    }
+
+    [Fact]
+    public void Force_never_touches_a_folder_that_is_not_a_result()
+    {
+        Directory.CreateDirectory(folder["out"]);
+        File.WriteAllText(folder["out/thesis.txt"], "years of work");
+        Segment("--demo", "--out", folder["out"], "--force").FailsWith(1, "thesis.txt");
+        File.WriteAllText(folder["out/result.json"], "{}");
+        Segment("--demo", "--out", folder["out"], "--force").FailsWith(1, "thesis.txt");
+        Assert.Equal(["result.json", "thesis.txt"], Directory.GetFiles(folder["out"]).Select(Path.GetFileName).Order());
+    }
+
+    [Fact]
+    public void An_empty_folder_is_filled()
+    {
+        Directory.CreateDirectory(folder["out"]);
+        Assert.Equal(0, Segment("--demo", "--out", folder["out"]).Code);
+        Assert.True(File.Exists(folder["out/result.json"]));
+    }
+
+    [Fact]
+    public void A_failure_half_way_leaves_the_earlier_result_and_nothing_else()
+    {
+        Assert.Equal(0, Segment("--demo", "--out", folder["out"]).Code);
+        var before = File.ReadAllText(folder["out/result.json"]);
+        var failing = new FakeEngine { BeforeFrame = i => { if (i == 2) throw new OutOfMemoryException(); } };
+        CommandRun.InProcess(failing, CancellationToken.None, "segment", "--demo", "--out", folder["out"], "--force").FailsWith(1, "out of memory");
+        Assert.Equal(["out"], folder.Names);
+        Assert.Equal(before, File.ReadAllText(folder["out/result.json"]));
+    }
+
+    [Fact]
+    public void An_interrupt_leaves_nothing_and_is_130()
+    {
+        using var interrupt = new CancellationTokenSource();
+        var interrupted = new FakeEngine { BeforeFrame = i => { if (i == 3) interrupt.Cancel(); } };
+        CommandRun.InProcess(interrupted, interrupt.Token, "segment", "--demo", "--out", folder["aural-out/demo"]).FailsWith(130, "interrupted");
+        Assert.Empty(folder.Names);
+    }
+
+    [Fact]
+    public void The_partial_result_is_hidden_while_the_work_runs()
+    {
+        var seen = Array.Empty<string>();
+        var watching = new FakeEngine { BeforeFrame = i => { if (i == 2) seen = folder.Names; } };
+        Assert.Equal(0, CommandRun.InProcess(watching, CancellationToken.None, "segment", "--demo", "--out", folder["out"]).Code);
+        Assert.Equal([$".out.partial-{Environment.ProcessId}"], seen);
+    }
+
+    [Fact]
+    public void An_unforeseen_error_is_one_line_too()
+    {
+        var broken = new FakeEngine { BeforeFrame = _ => throw new InvalidCastException("bug\nin two lines") };
+        var run = CommandRun.InProcess(broken, CancellationToken.None, "segment", "--demo", "--out", folder["out"]);
+        Assert.Equal(1, run.Code);
+        Assert.Contains("aural: internal error: InvalidCastException: bug; in two lines", run.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", run.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("clips/horse/frames", null, "horse")]
+    [InlineData("clips/horse", null, "horse")]
+    [InlineData("clips/horse/frames/", null, "horse")]
+    [InlineData(null, "films/drums.solo.mp4", "drums.solo")]
+    public void A_clip_is_called_what_a_person_calls_it(string? frames, string? video, string name) =>
+        Assert.Equal(name, SegmentRequest.NameOf(frames, video));
+
+    [Fact]
+    public void Extent_of_a_mask()
+    {
+        var mask = new byte[7 * 5];
+        Assert.Equal(0, MaskExtent.Of(mask, 7).Area);
+        Assert.Null(MaskExtent.Of(mask, 7).Box);
+        mask[1 * 7 + 2] = mask[3 * 7 + 6] = 255;
+        Assert.Equal(2, MaskExtent.Of(mask, 7).Area);
+        Assert.Equal([2, 1, 7, 4], MaskExtent.Of(mask, 7).Box!);
+    }
+
+    [Theory]
+    [InlineData(1, 64, 48)]
+    [InlineData(9, 48, 64)]
+    [InlineData(300, 200, 20)]
+    public void An_overview_of_any_clip_can_be_drawn(int frames, int width, int height)
+    {
+        var overview = new OverviewPicture(frames, width, height);
+        for (var i = 0; i < frames; i++)
+        {
+            overview.Add(
+                new SegmentedFrame(i, i / 25.0, new byte[width * height], float.NaN, -i), new Media.RgbImage(width, height, new byte[width * height * 3]));
+        }
+
+        overview.Save(folder["o.png"], new OverviewTitle(new string('ü', 200), ["details"], "warning"), new LogMel([], 0), 0);
+        using var picture = SKBitmap.Decode(folder["o.png"]);
+        Assert.InRange(picture.Height, 500, 6000);
+    }
+
+    private static string Demo(string name) => Path.Combine(AppContext.BaseDirectory, "Demo", name);
+
+    private CommandRun Segment(params string[] args) => CommandRun.InProcess(engine, CancellationToken.None, ["segment", .. args]);
+}

@@ -1,0 +1,86 @@
+using System.Text.Json;
+
+namespace AuralSam2.Cli.Tests;
+
+/// <summary><c>aural verify</c> and <c>aural devices</c> on an engine that answers at once.</summary>
+public sealed class VerifyAndDevicesTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+    private readonly FakeEngine engine = new();
+
+    public VerifyAndDevicesTests()
+    {
+        Fixture("good", FixtureVerdict.Within, new("block0", 3e-6, 2e-5, 0), new("block1", 1e-6, 2e-5, 0));
+        Fixture("bad", FixtureVerdict.Over, new("block0", 3e-6, 2e-5, 0), new("block1", 7e-4, 2e-5, 12), new("block2", double.NaN, 2e-5, 0));
+        Fixture("unknown", FixtureVerdict.NotSupported);
+        File.WriteAllText(folder["text"], "no fixture");
+    }
+
+    public void Dispose() => folder.Dispose();
+
+    [Theory]
+    [InlineData(0, "good")]
+    [InlineData(1, "good", "bad")]
+    [InlineData(3, "good", "unknown")]
+    [InlineData(1, "unknown", "bad")]
+    [InlineData(1, "unknown", "missing")]
+    [InlineData(1, "good", "text")]
+    public void The_exit_code_is_the_worst_verdict(int code, params string[] names)
+    {
+        Assert.Equal(code, Verify([.. names.Select(n => folder[n])]).Code);
+        Assert.Equal(code, Verify([.. names.Select(n => folder[n]), "--json"]).Code);
+    }
+
+    [Fact]
+    public void Tables_show_the_worst_stage_first_and_all_in_order()
+    {
+        var run = Verify(folder["bad"]);
+        Assert.True(run.Out.IndexOf("block2", StringComparison.Ordinal) < run.Out.IndexOf("block1", StringComparison.Ordinal));
+        Assert.Contains("OVER", run.Out, StringComparison.Ordinal);
+        Assert.Contains("12 values left out", run.Out, StringComparison.Ordinal);
+        var all = Verify(folder["bad"], "--all");
+        Assert.True(all.Out.IndexOf("block1", StringComparison.Ordinal) < all.Out.IndexOf("block2", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_file_that_cannot_be_read_does_not_stop_the_others()
+    {
+        var run = Verify(folder["text"], folder["good"]);
+        Assert.Contains("1 of 2 files within budget", run.Out, StringComparison.Ordinal);
+        Assert.Contains($"unreadable: {folder["text"]}: no fixture", run.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Json_is_one_document()
+    {
+        using var json = JsonDocument.Parse(Verify(folder["good"], folder["bad"], "--json").Out);
+        var files = json.RootElement.GetProperty("files");
+        Assert.Equal("within budget", files[0].GetProperty("verdict").GetString());
+        Assert.Equal(7e-4, files[1].GetProperty("stages")[1].GetProperty("relative_error").GetDouble());
+        Assert.False(files[1].GetProperty("stages")[2].GetProperty("within").GetBoolean());
+    }
+
+    [Fact]
+    public void Devices_are_listed_with_their_peaks()
+    {
+        var run = CommandRun.InProcess(engine, CancellationToken.None, "devices", "--threads", "1");
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        Assert.Contains("123.4", run.Out, StringComparison.Ordinal);
+        Assert.Contains("emulator", run.Out, StringComparison.Ordinal);
+        using var json = JsonDocument.Parse(CommandRun.InProcess(engine, CancellationToken.None, "devices", "--threads", "1", "--json").Out);
+        var cpu = json.RootElement.GetProperty("devices")[0];
+        Assert.Equal("cpu", cpu.GetProperty("name").GetString());
+        Assert.Equal(1, cpu.GetProperty("threads").GetInt32());
+        Assert.Equal(123.4, cpu.GetProperty("fma_peak_gflops").GetDouble());
+        Assert.False(json.RootElement.GetProperty("devices")[1].GetProperty("selectable").GetBoolean());
+    }
+
+    private CommandRun Verify(params string[] args) => CommandRun.InProcess(engine, CancellationToken.None, ["verify", "--threads", "1", .. args]);
+
+    private void Fixture(string name, FixtureVerdict verdict, params StageError[] stages)
+    {
+        File.WriteAllText(folder[name], "");
+        var reason = verdict is FixtureVerdict.NotSupported ? "kind \"losses\" is not supported yet" : null;
+        engine.Fixtures[name] = new FixtureReport(folder[name], "image_encoder", "sam2.1_hiera_t", verdict, reason, stages);
+    }
+}
