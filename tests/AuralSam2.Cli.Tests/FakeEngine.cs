@@ -1,6 +1,7 @@
 using AuralSam2.Kernels;
 using AuralSam2.Media;
 using AuralSam2.Predictors;
+using AuralSam2.Verification;
 using AuralSam2.Weights;
 using SkiaSharp;
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AuralSam2.Verification;
 
 namespace AuralSam2.Cli.Tests;
 
@@ -10,9 +11,9 @@ public sealed class VerifyAndDevicesTests : IDisposable
 
     public VerifyAndDevicesTests()
     {
-        Fixture("good", FixtureVerdict.Within, new("block0", 3e-6, 2e-5, 0), new("block1", 1e-6, 2e-5, 0));
-        Fixture("bad", FixtureVerdict.Over, new("block0", 3e-6, 2e-5, 0), new("block1", 7e-4, 2e-5, 12), new("block2", double.NaN, 2e-5, 0));
-        Fixture("unknown", FixtureVerdict.NotSupported);
+        Fixture("good", FixtureVerdict.Passed, new("block0", 3e-6, 2e-5, 100, 0), new("block1", 1e-6, 2e-5, 100, 0));
+        Fixture("bad", FixtureVerdict.Failed, new("block0", 3e-6, 2e-5, 100, 0), new("block1", 7e-4, 2e-5, 100, 12), new("block2", double.NaN, 2e-5, 100, 0));
+        Fixture("unknown", FixtureVerdict.Unsupported);
         File.WriteAllText(folder["text"], "no fixture");
     }
 
@@ -37,7 +38,7 @@ public sealed class VerifyAndDevicesTests : IDisposable
         var run = Verify(folder["bad"]);
         Assert.True(run.Out.IndexOf("block2", StringComparison.Ordinal) < run.Out.IndexOf("block1", StringComparison.Ordinal));
         Assert.Contains("OVER", run.Out, StringComparison.Ordinal);
-        Assert.Contains("12 values left out", run.Out, StringComparison.Ordinal);
+        Assert.Contains("12 values downstream", run.Out, StringComparison.Ordinal);
         var all = Verify(folder["bad"], "--all");
         Assert.True(all.Out.IndexOf("block1", StringComparison.Ordinal) < all.Out.IndexOf("block2", StringComparison.Ordinal));
     }
@@ -77,10 +78,10 @@ public sealed class VerifyAndDevicesTests : IDisposable
 
     private CommandRun Verify(params string[] args) => CommandRun.InProcess(engine, CancellationToken.None, ["verify", "--threads", "1", .. args]);
 
-    private void Fixture(string name, FixtureVerdict verdict, params StageError[] stages)
+    private void Fixture(string name, FixtureVerdict verdict, params StageResult[] stages)
     {
         File.WriteAllText(folder[name], "");
-        var reason = verdict is FixtureVerdict.NotSupported ? "kind \"losses\" is not supported yet" : null;
-        engine.Fixtures[name] = new FixtureReport(folder[name], "image_encoder", "sam2.1_hiera_t", verdict, reason, stages);
+        var reason = verdict is FixtureVerdict.Unsupported ? "kind \"losses\" is not supported yet" : null;
+        engine.Fixtures[name] = new FixtureReport(folder[name], "image_encoder", "sam2.1_hiera_t", verdict, stages, [], stages.Sum(s => s.Undecided) / 4, reason);
     }
 }

@@ -1,6 +1,7 @@
 using AuralSam2.Kernels;
 using AuralSam2.Media;
 using AuralSam2.Predictors;
+using AuralSam2.Verification;
 using AuralSam2.Weights;
 
 namespace AuralSam2.Cli;
@@ -68,40 +69,3 @@ internal sealed record LogMel(float[] Values, int Frames);
 /// <param name="Gflops">Fused multiply-adds on registers, two operations each.</param>
 /// <param name="GigabytesPerSecond">Reading memory.</param>
 internal sealed record PeakRates(double Gflops, double GigabytesPerSecond);
-
-/// <summary>How a fixture fared.</summary>
-internal enum FixtureVerdict
-{
-    /// <summary>Every stage is within its budget.</summary>
-    Within,
-
-    /// <summary>At least one stage is over its budget.</summary>
-    Over,
-
-    /// <summary>The file cannot be read.</summary>
-    Unreadable,
-
-    /// <summary>A kind of fixture that this version does not run.</summary>
-    NotSupported,
-}
-
-/// <summary>One compared tensor.</summary>
-/// <param name="Name">Stage name in the fixture.</param>
-/// <param name="RelativeError">Largest error divided by the tensor's largest magnitude.</param>
-/// <param name="Budget">What <paramref name="RelativeError"/> may be.</param>
-/// <param name="Exempt">Values left out of the comparison because a mask pixel too close to call lies upstream.</param>
-internal sealed record StageError(string Name, double RelativeError, double Budget, long Exempt)
-{
-    /// <summary>Whether the stage passes; not a number never does.</summary>
-    public bool Within => RelativeError <= Budget;
-}
-
-/// <summary>What verification of one file found.</summary>
-/// <param name="File">Path as given.</param>
-/// <param name="Kind">Kind of fixture, from its metadata; empty when unknown.</param>
-/// <param name="Model">Model, from its metadata; empty when unknown.</param>
-/// <param name="Verdict">The whole file's verdict.</param>
-/// <param name="Reason">Why a file is unreadable or not supported; null otherwise.</param>
-/// <param name="Stages">Compared tensors in the order of the computation.</param>
-internal sealed record FixtureReport(
-    string File, string Kind, string Model, FixtureVerdict Verdict, string? Reason, IReadOnlyList<StageError> Stages);

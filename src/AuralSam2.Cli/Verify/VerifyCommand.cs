@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using AuralSam2.Kernels;
+using AuralSam2.Verification;
 using Spectre.Console;
 
 namespace AuralSam2.Cli;
@@ -67,17 +68,17 @@ internal sealed class VerifyCommand : Command
             return Unreadable(Failures.OneLine(error.Message));
         }
 
-        FixtureReport Unreadable(string reason) => new(file, "", "", FixtureVerdict.Unreadable, reason, []);
+        FixtureReport Unreadable(string reason) => new(file, "", "", FixtureVerdict.Unreadable, [], [], 0, reason);
     }
 
     private static int ExitCodeOf(List<FixtureReport> reports) =>
-        reports.Any(r => r.Verdict is FixtureVerdict.Over or FixtureVerdict.Unreadable) ? ExitCode.Failed
-        : reports.Any(r => r.Verdict is FixtureVerdict.NotSupported) ? ExitCode.NotSupported
+        reports.Any(r => r.Verdict is FixtureVerdict.Failed or FixtureVerdict.Unreadable) ? ExitCode.Failed
+        : reports.Any(r => r.Verdict is FixtureVerdict.Unsupported) ? ExitCode.NotSupported
         : ExitCode.Done;
 
     private void Print(FixtureReport report, bool all)
     {
-        if (report.Reason is not null)
+        if (report.Message is not null)
         {
             streams.Error.WriteLine($"aural: {Named(report)}");
             return;
@@ -90,13 +91,13 @@ internal sealed class VerifyCommand : Command
             .AddColumn(new TableColumn("error").RightAligned().NoWrap())
             .AddColumn(new TableColumn("budget").RightAligned().NoWrap())
             .AddColumn(new TableColumn("used").RightAligned().NoWrap())
-            .AddColumn(new TableColumn("exempt").RightAligned().NoWrap())
+            .AddColumn(new TableColumn("undecided").RightAligned().NoWrap())
             .AddColumn("");
         foreach (var s in stages)
         {
             table.AddRow(
-                Markup.Escape(s.Name), $"{s.RelativeError:0.0e+00}", $"{s.Budget:0.0e+00}", $"{100 * Used(s):0} %",
-                s.Exempt == 0 ? "" : $"{s.Exempt}", s.Within ? "[green]within[/]" : "[red]OVER[/]");
+                Markup.Escape(s.Stage), $"{s.Error:0.0e+00}", $"{s.Budget:0.0e+00}", $"{100 * Used(s):0} %",
+                s.Undecided == 0 ? "" : $"{s.Undecided}", s.Passed ? "[green]within[/]" : "[red]OVER[/]");
         }
 
         streams.OutConsole().Write(table);
@@ -104,22 +105,25 @@ internal sealed class VerifyCommand : Command
 
     private void PrintSummary(string device, List<FixtureReport> reports)
     {
-        var within = reports.Count(r => r.Verdict is FixtureVerdict.Within);
+        var within = reports.Count(r => r.Verdict is FixtureVerdict.Passed);
         var stages = reports.Sum(r => r.Stages.Count);
         streams.Out.WriteLine($"{device}: {within} of {reports.Count} files within budget ({stages} stages compared)");
-        foreach (var r in reports.Where(r => r.Verdict is not FixtureVerdict.Within))
+        foreach (var r in reports.Where(r => r.Verdict is not FixtureVerdict.Passed))
             streams.Out.WriteLine($"  {VerifyDocument.Word(r.Verdict)}: {Named(r)}");
-        var exempt = reports.Sum(r => r.Stages.Sum(s => s.Exempt));
-        if (exempt > 0) streams.Out.WriteLine($"  {exempt} values left out: they lie downstream of a mask pixel within 1e-4 of the threshold");
+        var notCompared = reports.Where(r => r.Verdict is not FixtureVerdict.Unsupported).Sum(r => r.NotCompared.Count);
+        if (notCompared > 0) streams.Out.WriteLine($"  {notCompared} stages of the fixtures were not compared");
+        var pixels = reports.Sum(r => r.UndecidedPixels);
+        if (pixels > 0)
+            streams.Out.WriteLine($"  {pixels} mask pixels lie within 1e-4 of the threshold; {reports.Sum(r => r.Stages.Sum(s => s.Undecided))} values downstream of them are over budget and excused");
     }
 
     /// <summary>File and reason; most messages name the file themselves.</summary>
     private static string Named(FixtureReport report) =>
-        report.Reason is null ? report.File
-        : report.Reason.Contains(report.File, StringComparison.Ordinal) ? report.Reason
-        : $"{report.File}: {report.Reason}";
+        report.Message is null ? report.File
+        : report.Message.Contains(report.File, StringComparison.Ordinal) ? report.Message
+        : $"{report.File}: {report.Message}";
 
-    private static double Used(StageError stage) => double.IsNaN(stage.RelativeError) ? double.PositiveInfinity : stage.RelativeError / stage.Budget;
+    private static double Used(StageResult stage) => double.IsNaN(stage.Error) ? double.PositiveInfinity : stage.Error / stage.Budget;
 }
 
 /// <summary>What <c>aural verify --json</c> prints.</summary>
@@ -127,19 +131,23 @@ internal sealed record VerifyDocument(string Tool, string Version, string Device
 {
     public static VerifyDocument Of(string device, IEnumerable<FixtureReport> reports) =>
         new("aural", AuralCommand.Version, device, [.. reports.Select(r => new Fixture(
-            r.File, r.Kind, r.Model, Word(r.Verdict), r.Reason,
-            [.. r.Stages.Select(s => new Stage(s.Name, s.RelativeError, s.Budget, s.Exempt, s.Within))]))]);
+            r.File, r.Kind, r.Model, Word(r.Verdict), r.Message,
+            [.. r.Stages.Select(s => new Stage(s.Stage, Finite(s.Error), s.Budget, s.Values, s.Undecided, s.Passed))], r.NotCompared, r.UndecidedPixels))]);
+
+    /// <summary>JSON has no infinity.</summary>
+    private static double Finite(double error) => double.IsFinite(error) ? error : double.MaxValue;
 
     /// <summary>The verdict as people and scripts read it.</summary>
     public static string Word(FixtureVerdict verdict) => verdict switch
     {
-        FixtureVerdict.Within => "within budget",
-        FixtureVerdict.Over => "over budget",
+        FixtureVerdict.Passed => "within budget",
+        FixtureVerdict.Failed => "over budget",
         FixtureVerdict.Unreadable => "unreadable",
         _ => "not supported",
     };
 
-    internal sealed record Fixture(string File, string Kind, string Model, string Verdict, string? Reason, IReadOnlyList<Stage> Stages);
+    internal sealed record Fixture(
+        string File, string Kind, string Model, string Verdict, string? Reason, IReadOnlyList<Stage> Stages, IReadOnlyList<string> NotCompared, long UndecidedPixels);
 
-    internal sealed record Stage(string Name, double RelativeError, double Budget, long Exempt, bool Within);
+    internal sealed record Stage(string Name, double RelativeError, double Budget, long Values, long Undecided, bool Within);
 }

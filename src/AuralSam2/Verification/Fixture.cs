@@ -103,6 +103,6 @@ internal sealed partial class Fixture : IDisposable
     private static int[] Numbers(JsonElement element, string name, int[] otherwise) =>
         element.TryGetProperty(name, out var value) ? [.. value.EnumerateArray().Select(v => v.GetInt32())] : otherwise;
 
-    [GeneratedRegex(@"^sam2(?<minor>\.1)?_(hiera_)?(?<size>t|s|b\+|l|mini)\b")]
+    [GeneratedRegex(@"^sam2(?<minor>\.1)?_(hiera_)?(?<size>t|s|b\+|l|mini)(?![a-z0-9])")]
     private static partial Regex ModelName();
 }

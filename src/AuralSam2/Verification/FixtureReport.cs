@@ -6,11 +6,14 @@ public enum FixtureVerdict
     /// <summary>Every stage is within its budget.</summary>
     Passed,
 
-    /// <summary>A stage is over its budget, or the fixture cannot be used.</summary>
+    /// <summary>A stage is over its budget.</summary>
     Failed,
 
     /// <summary>A kind of fixture that this version does not know how to run.</summary>
     Unsupported,
+
+    /// <summary>The file cannot be read, or is no fixture.</summary>
+    Unreadable,
 }
 
 /// <summary>The comparison of one stage.</summary>
