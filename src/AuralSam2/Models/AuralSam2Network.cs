@@ -55,6 +55,6 @@ internal sealed class AuralSam2Network : IDisposable
 
     private sealed class Share(IProgress<double> progress, double total) : IProgress<long>
     {
-        public void Report(long value) => progress.Report(value / total);
+        public void Report(long value) => progress.Report(Math.Min(1, value / total));
     }
 }

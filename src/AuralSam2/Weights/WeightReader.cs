@@ -45,17 +45,28 @@ public sealed class WeightReader
     /// <exception cref="InvalidOperationException">The name was declared before with another shape.</exception>
     public float[] Read(string name, params ReadOnlySpan<int> shape)
     {
+        var values = source is null ? [] : GC.AllocateUninitializedArray<float>(TensorShape.Elements(shape));
+        ReadInto(name, shape, values);
+        return values;
+    }
+
+    /// <summary>Reads a parameter into memory of the caller's; when declaring, only notes it.</summary>
+    /// <param name="name">Name in the official state dict.</param>
+    /// <param name="shape">Shape in the official state dict; none for a scalar.</param>
+    /// <param name="destination">Room for exactly the elements of <paramref name="shape"/>; ignored when declaring.</param>
+    /// <exception cref="WeightsException">The source has no such tensor, or one of another shape or dtype.</exception>
+    /// <exception cref="InvalidOperationException">The name was declared before with another shape.</exception>
+    public void ReadInto(string name, ReadOnlySpan<int> shape, Span<float> destination)
+    {
         if (source is null)
         {
             Declare(name, shape.ToArray());
-            return [];
+            return;
         }
 
-        var values = GC.AllocateUninitializedArray<float>(TensorShape.Elements(shape));
-        source.Read(name, shape.ToArray(), values);
-        ElementsRead += values.Length;
+        source.Read(name, shape.ToArray(), destination);
+        ElementsRead += destination.Length;
         Progress?.Report(ElementsRead);
-        return values;
     }
 
     /// <summary>Declares a parameter that the official state dict holds but no computation uses.</summary>

@@ -6,7 +6,7 @@ namespace AuralSam2.Kernels.Ops;
 /// </summary>
 internal static unsafe class AttentionCpu
 {
-    /// <summary>Keys of a block times head dimension: the block's keys and values take half a megabyte, half of the second-level cache.</summary>
+    /// <summary>Keys of a block times head dimension: the block's keys and values take a third of a megabyte, a third of the second-level cache.</summary>
     private const int KeyBlockFloats = 48 << 10;
 
     /// <summary>Softmax attention, or, with a <paramref name="linearScale"/>, the plain product (scale q k^T) v.</summary>

@@ -15,7 +15,7 @@ namespace AuralSam2.Kernels.Ops;
 internal static unsafe class FlashTile
 {
     /// <summary>Most queries in a block.</summary>
-    public const int MaxQueries = 64;
+    public const int MaxQueries = 128;
 
     /// <summary>Rounds up to whole vectors of any instruction set.</summary>
     public static int Padded(int n) => (n + 15) & ~15;
