@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 
 namespace AuralSam2.Kernels;
 
@@ -15,13 +16,13 @@ internal sealed class WorkerPool : IDisposable
     private const int SpinMicroseconds = 100;
 
     private readonly Thread[] workers;
-    private readonly Lock gate = new();
-    private readonly SemaphoreSlim wake = new(0);
+
+    // A monitor, not a semaphore: a token of a semaphore can be taken by a thread that has already done its share.
+    private readonly object gate = new();
     private Action<int, int>? body;
     private volatile int generation;
     private volatile bool stopping;
-    private volatile Exception? failure;
-    private int sleeping;
+    private ExceptionDispatchInfo? failure;
     private int count;
     private int next;
     private int pending;
@@ -41,7 +42,10 @@ internal sealed class WorkerPool : IDisposable
     /// <summary>Threads that share the work, the caller included.</summary>
     public int Threads => workers.Length + 1;
 
-    /// <summary>Runs <paramref name="body"/>(item, worker) for items 0 .. <paramref name="count"/> - 1; worker is below <see cref="Threads"/>.</summary>
+    /// <summary>
+    /// Runs <paramref name="body"/>(item, worker) for items 0 .. <paramref name="count"/> - 1; worker is below <see cref="Threads"/>.
+    /// An exception ends the run: it is thrown here, as it was, when no thread is in the body any more.
+    /// </summary>
     public void For(int count, Action<int, int> body)
     {
         if (workers.Length == 0 || count <= 1)
@@ -58,18 +62,14 @@ internal sealed class WorkerPool : IDisposable
         lock (gate)
         {
             generation++;
-            if (sleeping > 0)
-            {
-                wake.Release(sleeping);
-                sleeping = 0;
-            }
+            Monitor.PulseAll(gate);
         }
 
         RunItems(0);
         var spin = default(SpinWait);
         while (Volatile.Read(ref pending) > 0) spin.SpinOnce(sleep1Threshold: -1);
         this.body = null;
-        if (failure is { } error) throw new InvalidOperationException("an op failed on a worker thread", error);
+        failure?.Throw();
     }
 
     public void Dispose()
@@ -78,11 +78,10 @@ internal sealed class WorkerPool : IDisposable
         {
             stopping = true;
             generation++;
-            if (workers.Length > 0) wake.Release(workers.Length);
+            Monitor.PulseAll(gate);
         }
 
         foreach (var worker in workers) worker.Join();
-        wake.Dispose();
     }
 
     private void Loop(int worker)
@@ -107,11 +106,8 @@ internal sealed class WorkerPool : IDisposable
             if ((spins & 15) != 0 || Stopwatch.GetElapsedTime(start).TotalMicroseconds < SpinMicroseconds) continue;
             lock (gate)
             {
-                if (generation != seen) return;
-                sleeping++;
+                while (generation == seen) Monitor.Wait(gate);
             }
-
-            wake.Wait();
         }
     }
 
@@ -122,9 +118,9 @@ internal sealed class WorkerPool : IDisposable
             int item;
             while ((item = Interlocked.Increment(ref next) - 1) < count) body!(item, worker);
         }
-        catch (Exception e) when (worker != 0)
+        catch (Exception e)
         {
-            failure = e;
+            Interlocked.CompareExchange(ref failure, ExceptionDispatchInfo.Capture(e), null);
             Volatile.Write(ref next, count);
         }
     }

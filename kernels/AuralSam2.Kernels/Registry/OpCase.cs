@@ -27,11 +27,11 @@ public sealed record Operand(string Name, OperandRole Role, int[] Shape, double 
 /// </summary>
 /// <remarks>
 /// Operands are handed to <see cref="Bind"/> and <see cref="Reference"/> in the order of <see cref="Operands"/>. Binding packs weights and
-/// makes tables, once; the action it returns is the op alone, and it can be run again and again.
+/// makes tables, once; the call it returns is the op alone, and it can be run again and again.
 /// </remarks>
 public sealed record OpCase
 {
-    /// <summary>Name of the op: its folder under Ops.</summary>
+    /// <summary>Name of the op: the class of its contract.</summary>
     public required string Op { get; init; }
 
     /// <summary>What this case is about, for example <c>65x97 -> 33, bias, GELU, strided</c>.</summary>
@@ -50,7 +50,7 @@ public sealed record OpCase
     public required double Budget { get; init; }
 
     /// <summary>Prepares the op on a device and returns the call.</summary>
-    public required Func<Device, Tensor[], Action> Bind { get; init; }
+    public required Func<Device, Tensor[], OpCall> Bind { get; init; }
 
     /// <summary>The plain float64 reference: reads inputs, writes outputs, row-major without gaps.</summary>
     public required Action<double[][]> Reference { get; init; }

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 namespace AuralSam2.Kernels.Simd;
 
 /// <summary>Elementary functions on vectors, accurate to a few units in the last place over the ranges that networks use.</summary>
+/// <remarks>Limits stand first in Min and Max: x86 returns the second operand when one is NaN, and a NaN must not become a plausible number.</remarks>
 internal static class VectorMath
 {
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
@@ -13,7 +14,7 @@ internal static class VectorMath
         where S : struct, ISimd<V>
         where V : struct
     {
-        t = S.Min(S.Max(t, S.Create(-126f)), S.Create(127f));
+        t = S.Min(S.Create(127f), S.Max(S.Create(-126f), t));
         var n = S.Round(t);
         var f = S.Sub(t, n);
         var p = S.Create(1.5403530393381608e-4f);
@@ -33,7 +34,7 @@ internal static class VectorMath
         where S : struct, ISimd<V>
         where V : struct
     {
-        x = S.Min(S.Max(x, S.Create(-87.3f)), S.Create(88.3f));
+        x = S.Min(S.Create(88.3f), S.Max(S.Create(-87.3f), x));
         var n = S.Round(S.Mul(x, S.Create(1.44269504088896341f)));
         var r = S.Fma(n, S.Create(-0.693145751953125f), x);
         r = S.Fma(n, S.Create(-1.42860682030941723e-6f), r);
@@ -63,7 +64,7 @@ internal static class VectorMath
         where S : struct, ISimd<V>
         where V : struct
     {
-        x = S.Max(S.Min(x, S.Create(4f)), S.Create(-4f));
+        x = S.Max(S.Create(-4f), S.Min(S.Create(4f), x));
         var z = S.Mul(x, x);
         var p = S.Create(-2.72614225801306e-10f);
         p = S.Fma(p, z, S.Create(2.77068142495902e-08f));

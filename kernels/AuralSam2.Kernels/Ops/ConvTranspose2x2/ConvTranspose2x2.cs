@@ -64,7 +64,9 @@ public static class ConvTranspose2x2
             y.Shape[0] == 2 * x.Shape[0] && y.Shape[1] == 2 * x.Shape[1],
             "ConvTranspose2x2", $"x {x}, y {y}");
         OpArguments.Require(residual.IsEmpty || (residual.Shape == y.Shape && residual.IsDense), "ConvTranspose2x2", $"residual {residual} for y {y}");
-        using var timing = device.Time("ConvTranspose2x2", 2 * Gemm.Flops(x.Rows, weights.Upper), 4.0 * (x.Length + y.Length));
+        using var timing = device.Time(
+            "ConvTranspose2x2", 2 * Gemm.Flops(x.Rows, weights.Upper),
+            4.0 * (x.Length + y.Length + (residual.IsEmpty ? 0 : residual.Length) + (4.0 * x.Columns * weights.Outputs)));
         switch (device)
         {
             case CpuDevice cpu: ConvTranspose2x2Cpu.Run(cpu, x, weights, y, residual, activation); break;

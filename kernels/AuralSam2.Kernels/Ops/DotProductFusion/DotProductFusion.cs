@@ -12,13 +12,14 @@ public static class DotProductFusion
     /// <param name="k"><c>[keys, channels]</c>.</param>
     /// <param name="v"><c>[keys, channels]</c>.</param>
     /// <param name="y"><c>[queries, channels]</c>.</param>
-    /// <param name="scale">1 / n.</param>
-    /// <exception cref="ArgumentException">The shapes disagree, or there are no keys.</exception>
+    /// <param name="scale">1 / n, positive.</param>
+    /// <exception cref="ArgumentException">The shapes disagree, there are no keys, or the scale is not a positive number.</exception>
     public static void Forward(Device device, Tensor q, Tensor k, Tensor v, Tensor y, float scale)
     {
         OpArguments.Require(
             q.Shape.Rank == 2 && k.Columns == q.Columns && v.Shape == k.Shape && y.Shape == q.Shape && k.Rows > 0,
             "DotProductFusion", $"q {q}, k {k}, v {v}, y {y}");
+        OpArguments.Require(scale > 0 && float.IsFinite(scale), "DotProductFusion", $"scale {scale}");
         using var timing = device.Time("DotProductFusion", Attention.Flops(q.Rows, k.Rows, q.Columns), 4.0 * ((2 * q.Length) + (2 * k.Length)));
         switch (device)
         {

@@ -132,7 +132,7 @@ internal static unsafe class ElementwiseCpu
     {
         public V Apply<S, V>(V x)
             where S : struct, ISimd<V>
-            where V : struct => S.Max(x, S.Zero);
+            where V : struct => S.Max(S.Zero, x); // in this order a NaN stays one
     }
 
     private readonly struct GeluOperator : IUnary

@@ -30,9 +30,10 @@ public static class FeedForward
         OpArguments.Require(
             w.Projection is null || (attention.Rows == x.Rows && attention.Columns == w.Projection.Inputs && w.Projection.Outputs == x.Columns),
             "FeedForward", $"attention {attention} for x {x}");
-        OpArguments.Require(w.Norm.Weight.Length == x.Columns, "FeedForward", $"norm weight {w.Norm.Weight} for x {x}");
+        OpArguments.Require(w.Norm.Weight.Length == x.Columns && w.Norm.Bias.Length == x.Columns, "FeedForward", $"norm weight {w.Norm.Weight}, bias {w.Norm.Bias} for x {x}");
         var flops = Gemm.Flops(x.Rows, w.Expand) + Gemm.Flops(x.Rows, w.Contract) + (w.Projection is null ? 0 : Gemm.Flops(x.Rows, w.Projection));
-        using var timing = device.Time("FeedForward", flops, 4.0 * ((2 * x.Length) + (attention.IsEmpty ? 0 : attention.Length) + (2.0 * w.Expand.Inputs * w.Expand.Outputs)));
+        var attentionFloats = w.Projection is null ? 0 : attention.Length + ((double)w.Projection.Inputs * w.Projection.Outputs);
+        using var timing = device.Time("FeedForward", flops, 4.0 * ((2 * x.Length) + attentionFloats + (2.0 * w.Expand.Inputs * w.Expand.Outputs)));
         switch (device)
         {
             case CpuDevice cpu: FeedForwardCpu.Run(cpu, x, w, attention); break;

@@ -47,9 +47,11 @@ public static class Gemm
     {
         OpArguments.Require(x.Columns == weight.Inputs && y.Columns == weight.Outputs && x.Rows == y.Rows, "Gemm", $"x {x}, weight [{weight.Outputs}, {weight.Inputs}], y {y}");
         OpArguments.Require(
-            fusion.Residual.IsEmpty || (fusion.Residual.Columns == y.Columns && fusion.Residual.Rows > 0 && y.Rows % fusion.Residual.Rows == 0),
+            fusion.Residual.IsEmpty || (fusion.Residual.Columns == y.Columns && (y.Rows == 0 || (fusion.Residual.Rows > 0 && y.Rows % fusion.Residual.Rows == 0))),
             "Gemm", $"residual {fusion.Residual} for y {y}");
-        OpArguments.Require(fusion.Norm is null || fusion.Norm.Value.Weight.Length == x.Columns, "Gemm", $"norm weight {fusion.Norm?.Weight} for x {x}");
+        OpArguments.Require(
+            fusion.Norm is not { } norm || (norm.Weight.Length == x.Columns && norm.Bias.Length == x.Columns),
+            "Gemm", $"norm weight {fusion.Norm?.Weight}, bias {fusion.Norm?.Bias} for x {x}");
         using var timing = device.Time("Gemm", Flops(x.Rows, weight), Bytes(x, weight, y, fusion));
         switch (device)
         {

@@ -1,0 +1,92 @@
+using AuralSam2.Kernels.Registry;
+
+namespace AuralSam2.Kernels.Ops;
+
+/// <summary>Attention between sequences; <see cref="Batch"/> 0 means operands without a batch dimension.</summary>
+internal sealed record AttentionShape(int Queries, int Keys, int Heads, int HeadDim)
+{
+    public int Batch { get; init; }
+
+    /// <summary>Floats between rows: q, k and v as slices of a fused qkv.</summary>
+    public int Gap { get; init; }
+
+    /// <summary>Values of q are this large: scores then reach far beyond what a naive exponential survives.</summary>
+    public double Scale { get; init; } = 1;
+
+    /// <summary>When not 0: the error to allow instead of that of the two sums.</summary>
+    public double Budget { get; init; }
+
+    public override string ToString() =>
+        $"{(Batch == 0 ? "" : $"{Batch} x ")}{Queries} queries, {Keys} keys, {Heads} heads of {HeadDim}" +
+        $"{(Gap == 0 ? "" : ", strided")}{(Scale == 1 ? "" : $", q to {Scale}")}";
+}
+
+/// <summary>Attention of sequences: all head dimensions of the model, ragged queries and keys, and the flow from key block to key block.</summary>
+internal static class AttentionCases
+{
+    public static IEnumerable<OpCase> All()
+    {
+        yield return Of(new(3, 5, 2, 4)) with { Tiny = true };
+        yield return Of(new(1, 1, 1, 16)) with { Tiny = true }; // softmax of one key: y is v
+        yield return Of(new(0, 3, 1, 16));
+        yield return Of(new(9, 1, 3, 5)); // an odd head dimension
+        yield return Of(new(65, 65, 2, 16) { Gap = 64 });
+        yield return Of(new(17, 97, 2, 32) { Batch = 2 });
+        yield return Of(new(66, 131, 3, 56) { Gap = 1 });
+        yield return Of(new(64, 48, 1, 64) { Batch = 3, Gap = 2 }); // whole tiles everywhere
+        yield return Of(new(5, 77, 2, 72));
+        yield return Of(new(11, 1030, 1, 96)); // three blocks of keys, the last with 6
+        yield return Of(new(70, 203, 1, 256)); // two blocks
+        yield return Of(new(3, 3073, 1, 16)); // the last block is one key
+        // Scores up to +-600: an error of half a unit in the last place of such a score is 3e-5, and so is the relative error of its exponential.
+        yield return Of(new(20, 1030, 1, 96) { Scale = 60, Budget = 3e-5 });
+
+        yield return Of(new(4096, 4096, 4, 96) { Gap = 768 }) with { Real = true }; // Hiera t, global blocks
+        yield return Of(new(4096, 4096, 1, 256)) with { Real = true }; // memory attention, self
+        yield return Of(new(4096, 28736, 1, 256)) with { Real = true }; // memory attention, 7 frames and 16 pointers
+        yield return Of(new(8, 4096, 8, 16)) with { Real = true }; // decoder, tokens to image
+        yield return Of(new(4096, 8, 8, 16)) with { Real = true }; // decoder, image to tokens
+        yield return Of(new(4096, 256, 4, 64) { Batch = 5 }) with { Real = true }; // AuralFuser, reduced keys, 5 frames
+    }
+
+    public static OpCase Of(AttentionShape s)
+    {
+        var channels = s.Heads * s.HeadDim;
+        int[] Shape(int rows) => s.Batch == 0 ? [rows, channels] : [s.Batch, rows, channels];
+        var batch = Math.Max(1, s.Batch);
+        return new OpCase
+        {
+            Op = "Attention",
+            Label = s.ToString(),
+            Operands =
+            [
+                new("q", OperandRole.Input, Shape(s.Queries), s.Scale, RowGap: s.Gap),
+                new("k", OperandRole.Input, Shape(s.Keys), RowGap: s.Gap),
+                new("v", OperandRole.Input, Shape(s.Keys), RowGap: s.Gap),
+                new("y", OperandRole.Output, Shape(s.Queries), RowGap: s.Gap),
+            ],
+            Flops = Attention.Flops((double)batch * s.Queries, s.Keys, channels),
+            Bytes = 8.0 * batch * channels * ((double)s.Queries + s.Keys),
+            Budget = s.Budget > 0 ? s.Budget : ReferenceMath.SumBudget(s.Keys) + ReferenceMath.SumBudget(s.HeadDim),
+            Bind = (device, t) => new OpCall(() => Attention.Forward(device, t[0], t[1], t[2], t[3], s.Heads)),
+            Reference = v =>
+            {
+                for (var b = 0; b < batch; b++)
+                {
+                    for (var h = 0; h < s.Heads; h++)
+                    {
+                        double[] Head(double[] from, int rows, int row) =>
+                            from.AsSpan(((((b * rows) + row) * s.Heads) + h) * s.HeadDim, s.HeadDim).ToArray();
+                        var keys = Enumerable.Range(0, s.Keys).Select(r => Head(v[1], s.Keys, r)).ToArray();
+                        var values = Enumerable.Range(0, s.Keys).Select(r => Head(v[2], s.Keys, r)).ToArray();
+                        for (var r = 0; r < s.Queries; r++)
+                        {
+                            var y = ReferenceMath.Attend(Head(v[0], s.Queries, r), keys, values);
+                            y.CopyTo(v[3], ((((b * s.Queries) + r) * s.Heads) + h) * s.HeadDim);
+                        }
+                    }
+                }
+            },
+        };
+    }
+}

@@ -1,0 +1,125 @@
+using AuralSam2.Kernels.Registry;
+
+namespace AuralSam2.Kernels.Ops;
+
+/// <summary>One linear layer, as a case describes it.</summary>
+internal sealed record GemmShape(int Rows, int Inputs, int Outputs)
+{
+    public bool Bias { get; init; } = true;
+
+    public bool Norm { get; init; }
+
+    public Activation Activation { get; init; }
+
+    /// <summary>Rows of a residual with memory of its own; 0 for none.</summary>
+    public int ResidualRows { get; init; }
+
+    /// <summary>The residual is y itself.</summary>
+    public bool InPlace { get; init; }
+
+    public int GapX { get; init; }
+
+    public int GapY { get; init; }
+
+    public bool Tiny { get; init; }
+
+    public bool Real { get; init; }
+
+    public override string ToString()
+    {
+        var parts = new List<string> { $"{Rows}x{Inputs} -> {Outputs}" };
+        if (!Bias) parts.Add("no bias");
+        if (Norm) parts.Add("norm");
+        if (Activation != Activation.None) parts.Add(Activation.ToString());
+        if (InPlace) parts.Add("onto y");
+        if (ResidualRows > 0) parts.Add(ResidualRows == Rows ? "residual" : $"residual of {ResidualRows} rows");
+        if (GapX + GapY > 0) parts.Add("strided");
+        return string.Join(", ", parts);
+    }
+}
+
+/// <summary>Linear layers: every edge of the tile and block walks, every fusion, and the layers of the model that take the most time.</summary>
+internal static class GemmCases
+{
+    private const float Epsilon = 1e-6f;
+
+    public static IEnumerable<OpCase> All()
+    {
+        yield return Of(new(5, 7, 3) { Tiny = true }); // smaller than a tile in every direction
+        yield return Of(new(8, 16, 48) { Tiny = true }); // one whole tile of the widest set, nothing ragged
+        yield return Of(new(1, 1, 1));
+        yield return Of(new(0, 8, 4) { InPlace = true });
+        yield return Of(new(3, 19, 5) { Bias = false });
+        yield return Of(new(64, 64, 64)); // four vectors of 16: two panels of two
+        yield return Of(new(65, 97, 33) { Activation = Activation.Gelu, GapX = 3, GapY = 5 }); // a row, a k and a column too many
+        yield return Of(new(7, 33, 113) { Activation = Activation.Relu, ResidualRows = 7 });
+        yield return Of(new(13, 40, 21) { Activation = Activation.Sigmoid });
+        yield return Of(new(70, 24, 50) { Activation = Activation.Gelu, InPlace = true, GapY = 7 });
+        yield return Of(new(130, 20, 50) { ResidualRows = 26 }); // repeats within what would be a block
+        yield return Of(new(138, 20, 17) { ResidualRows = 69, Activation = Activation.Relu }); // repeats after a block and a bit
+        yield return Of(new(12, 20, 16) { ResidualRows = 1 });
+        yield return Of(new(9, 3100, 20) { InPlace = true }); // three stretches of k: the residual joins once
+        yield return Of(new(2, 300, 500) { Activation = Activation.Relu }); // few rows: threads share the columns
+        yield return Of(new(3, 5, 9) { Norm = true, Tiny = true });
+        yield return Of(new(67, 96, 40) { Norm = true, Activation = Activation.Gelu, ResidualRows = 67, GapX = 1 });
+
+        yield return Of(new(65536, 96, 288) { Norm = true, Real = true }); // Hiera t, qkv of stage 1
+        yield return Of(new(4096, 384, 1152) { Norm = true, Real = true }); // stage 3
+        yield return Of(new(1024, 768, 2304) { Norm = true, Real = true }); // stage 4
+        yield return Of(new(65536, 96, 256) { Real = true }); // neck, stride 4
+        yield return Of(new(4096, 256, 128) { Real = true }); // decoder, image to token
+        yield return Of(new(8, 256, 2048) { Activation = Activation.Relu, Real = true }); // decoder, tokens
+        yield return Of(new(4096, 256, 2048) { Norm = true, Activation = Activation.Relu, Real = true }); // memory attention
+        yield return Of(new(28736, 64, 256) { Real = true }); // memory attention, keys of 7 frames and 16 pointers
+        yield return Of(new(10, 12288, 4096) { Activation = Activation.Relu, Real = true }); // VGGish, first dense layer, 5 s stereo
+    }
+
+    public static OpCase Of(GemmShape s)
+    {
+        var operands = new List<Operand>();
+        int Add(bool present, Operand operand)
+        {
+            if (present) operands.Add(operand);
+            return present ? operands.Count - 1 : -1;
+        }
+
+        var x = Add(true, new("x", OperandRole.Input, [s.Rows, s.Inputs], RowGap: s.GapX));
+        var weight = Add(true, new("weight", OperandRole.Input, [s.Outputs, s.Inputs]));
+        var bias = Add(s.Bias, new("bias", OperandRole.Input, [s.Outputs]));
+        var normWeight = Add(s.Norm, new("norm weight", OperandRole.Input, [s.Inputs], Offset: 1));
+        var normBias = Add(s.Norm, new("norm bias", OperandRole.Input, [s.Inputs]));
+        var residual = Add(s.ResidualRows > 0, new("residual", OperandRole.Input, [s.ResidualRows, s.Outputs]));
+        var y = Add(true, new("y", s.InPlace ? OperandRole.InOut : OperandRole.Output, [s.Rows, s.Outputs], RowGap: s.GapY));
+        var added = s.InPlace ? y : residual;
+        return new OpCase
+        {
+            Op = "Gemm",
+            Label = s.ToString(),
+            Operands = [.. operands],
+            Flops = 2.0 * s.Rows * s.Inputs * s.Outputs,
+            Bytes = 4.0 * (((double)s.Rows * (s.Inputs + s.Outputs)) + ((double)s.Inputs * s.Outputs) +
+                ((double)(s.InPlace ? s.Rows : s.ResidualRows) * s.Outputs)),
+            Budget = ReferenceMath.SumBudget(s.Inputs, s.Activation),
+            Tiny = s.Tiny,
+            Real = s.Real,
+            Bind = (device, t) =>
+            {
+                var packed = Gemm.Pack(device, OpCall.Values(device, t[weight]), s.Outputs, bias < 0 ? [] : OpCall.Values(device, t[bias]));
+                var fusion = new GemmFusion
+                {
+                    Norm = s.Norm ? new NormWeights(t[normWeight], t[normBias], Epsilon) : null,
+                    Activation = s.Activation,
+                    Residual = added < 0 ? default : t[added],
+                };
+                return new OpCall(() => Gemm.Forward(device, t[x], packed, t[y], fusion), packed);
+            },
+            Reference = v =>
+            {
+                var input = s.Norm ? ReferenceMath.LayerNorm(v[x], v[normWeight], v[normBias], Epsilon) : v[x];
+                var product = ReferenceMath.Linear(input, s.Inputs, v[weight], bias < 0 ? [] : v[bias], s.Outputs);
+                for (var i = 0; i < product.Length; i++)
+                    v[y][i] = ReferenceMath.Activate(s.Activation, product[i] + (added < 0 ? 0 : v[added][i % v[added].Length]));
+            },
+        };
+    }
+}

@@ -1,0 +1,29 @@
+using AuralSam2.Kernels.Ops;
+
+namespace AuralSam2.Kernels.Registry;
+
+/// <summary>Every case of every op: what tests check, benchmarks time and <c>aural verify</c> runs on a user's machine.</summary>
+public static class OpRegistry
+{
+    /// <summary>All cases, op by op.</summary>
+    public static IReadOnlyList<OpCase> Cases { get; } =
+    [
+        .. GemmCases.All(),
+        .. FeedForwardCases.All(),
+        .. AttentionCases.All(),
+        .. WindowAttentionCases.All(),
+        .. DotProductFusionCases.All(),
+        .. LayerNormCases.All(),
+        .. ElementwiseCases.All(),
+        .. Conv2dCases.All(),
+        .. DepthwiseConv2dCases.All(),
+        .. ConvTranspose2x2Cases.All(),
+        .. MaxPool2x2Cases.All(),
+        .. Upsample2xCases.All(),
+        .. TransposeCases.All(),
+        .. RopeCases.All(),
+        .. L2NormalizeCases.All(),
+        .. MaskProductCases.All(),
+        .. ResizeCases.All(),
+    ];
+}

@@ -1,0 +1,77 @@
+using AuralSam2.Kernels.Registry;
+using AuralSam2.Testing;
+using Xunit;
+
+namespace AuralSam2.Kernels.Tests;
+
+/// <summary>Every case of the registry on every instruction set of this processor.</summary>
+public sealed class OpRegistryTests
+{
+    /// <summary>The variable by which <see cref="NarrowIsaTests"/> says what its child process must find.</summary>
+    internal const string ExpectedIsa = "AURAL_TEST_EXPECTED_ISA";
+
+    private static readonly Dictionary<string, OpCase> Cases = OpRegistry.Cases.Where(c => !c.Real).ToDictionary(c => c.ToString());
+    private static readonly Dictionary<(CpuIsa, int), CpuDevice> Devices = [];
+
+    public static TheoryData<string, CpuIsa> EveryCase()
+    {
+        var rows = new TheoryData<string, CpuIsa>();
+        foreach (var name in Cases.Keys)
+            foreach (var isa in CpuIsas.Available) rows.Add(name, isa);
+        return rows;
+    }
+
+    [Theory, MemberData(nameof(EveryCase))]
+    public void AgreesWithItsReference(string name, CpuIsa isa)
+    {
+        var device = Open(isa, threads: 2);
+        device.Profile = new OpProfile();
+        var declared = device.DeclaredFlops;
+        var outcome = OpRunner.Check(device, Cases[name]);
+        Assert.True(outcome.Ok, outcome.ToString());
+        Assert.Equal(Cases[name].Flops, device.DeclaredFlops - declared, 0.5);
+        Assert.Equal(Cases[name].Bytes, device.Profile.Records.Sum(r => r.Bytes), 0.5);
+    }
+
+    [Theory, MemberData(nameof(EveryCase))]
+    public void DoesNotDependOnTheNumberOfThreads(string name, CpuIsa isa)
+    {
+        var expected = OpRunner.Outputs(Open(isa, threads: 1), Cases[name]);
+        foreach (var threads in new[] { 2, 3 })
+        {
+            var found = OpRunner.Outputs(Open(isa, threads), Cases[name]);
+            for (var i = 0; i < expected.Length; i++)
+                Assert.Equal(expected[i].Select(BitConverter.SingleToInt32Bits), found[i].Select(BitConverter.SingleToInt32Bits));
+        }
+    }
+
+    [Fact]
+    public void FindsTheInstructionSetThatIsExpected()
+    {
+        if (Environment.GetEnvironmentVariable(ExpectedIsa) is { } expected) Assert.Equal(expected, CpuIsas.Widest.ToString());
+    }
+
+    [Fact]
+    public void EveryOpHasCases()
+    {
+        // A contract is Ops/<Op>/<Name>.cs whose class takes a device; parts like <Name>.Cpu.cs belong to it.
+        var folder = Path.Combine(Repository.Root, "kernels", "AuralSam2.Kernels", "Ops");
+        var contracts = Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories)
+            .Where(file => Path.GetDirectoryName(file) != folder && !Path.GetFileNameWithoutExtension(file).Contains('.'))
+            .Where(file => File.ReadAllText(file).Contains("(Device device, Tensor", StringComparison.Ordinal))
+            .Select(file => Path.GetFileNameWithoutExtension(file)).ToList();
+        Assert.Equal(Directory.GetDirectories(folder).Select(Path.GetFileName).Except(contracts), []);
+        Assert.All(contracts, op =>
+        {
+            Assert.Contains(OpRegistry.Cases, c => c.Op == op && c.Tiny);
+            Assert.Contains(OpRegistry.Cases, c => c.Op == op && c.Real);
+        });
+        Assert.All(OpRegistry.Cases, c => Assert.Contains(c.Op, contracts));
+    }
+
+    private static CpuDevice Open(CpuIsa isa, int threads)
+    {
+        if (!Devices.TryGetValue((isa, threads), out var device)) Devices[(isa, threads)] = device = new CpuDevice(threads, isa);
+        return device;
+    }
+}
