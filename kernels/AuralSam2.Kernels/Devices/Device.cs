@@ -15,6 +15,9 @@ public abstract class Device : IDisposable
     /// <summary>What a person reads in a list of devices, for example <c>cpu (AVX-512, 2 threads)</c>.</summary>
     public abstract string Name { get; }
 
+    /// <summary>How many workers share an op: threads of a processor. Models cut work into pieces that keep all of them busy.</summary>
+    public virtual int Parallelism => 1;
+
     /// <summary>Scratch memory for activations; see <see cref="Arena"/>.</summary>
     public Arena Arena { get; }
 

@@ -9,6 +9,9 @@ namespace AuralSam2.Models.Sam2;
 /// </summary>
 internal sealed class HieraBlock
 {
+    private const int MinBandTokens = 4096;
+    private const int BandTokensPerThread = 2048;
+
     private readonly Device device;
     private readonly int heads;
     private readonly int window;
@@ -55,6 +58,19 @@ internal sealed class HieraBlock
     /// <param name="observe">Sees what lies inside the fused ops too; they are then computed a second time, unfused.</param>
     public void Forward(Tensor x, Tensor y, string name, StageObserver? observe)
     {
+        // Windows do not see each other, so the image is worked off in bands of whole window rows: q, k and v of a band stay in cache
+        // between the product that makes them and the attention that reads them, and take a fraction of the memory.
+        var height = x.Shape[0];
+        var rows = observe is null ? BandRows(height, x.Shape[1]) : height;
+        for (var top = 0; top < height; top += rows)
+        {
+            var count = Math.Min(rows, height - top);
+            Band(x.Slice(top, count), Pools ? y.Slice(top / 2, count / 2) : y.Slice(top, count), name, observe);
+        }
+    }
+
+    private void Band(Tensor x, Tensor y, string name, StageObserver? observe)
+    {
         using var scope = device.Scope();
         var (height, width) = (x.Shape[0], x.Shape[1]);
         var fused = device.Rent(height * width, 3 * channels);
@@ -69,6 +85,7 @@ internal sealed class HieraBlock
 
         if (residualProjection is not null)
         {
+            using var poolScope = device.Scope();
             var wide = device.Rent(height, width, channels);
             Gemm.Forward(device, x, residualProjection, wide, new GemmFusion { Norm = norm1 });
             MaxPool2x2.Forward(device, wide, y);
@@ -83,6 +100,15 @@ internal sealed class HieraBlock
             WindowAttention.Forward(device, fused, paddingToken, attention, new WindowGrid(height, width, window, heads, Pools));
         if (observe is not null) ObserveInside(fused, attention, y, name, observe);
         FeedForward.Forward(device, y, tail, attention);
+    }
+
+    /// <summary>Rows of a band: whole windows, and enough tokens to keep every thread busy.</summary>
+    private int BandRows(int height, int width)
+    {
+        if (window == 0) return height;
+        var tokens = Math.Max(MinBandTokens, device.Parallelism * BandTokensPerThread);
+        var windows = Math.Max(1, tokens / (window * width));
+        return Math.Min(height, windows * window);
     }
 
     private void ObserveInside(Tensor fused, Tensor attention, Tensor y, string name, StageObserver observe)

@@ -24,11 +24,11 @@ internal sealed class ImageEncoder
     /// <returns><c>[h, w, 256]</c> at strides 4, 8 and 16, rented in the caller's scope.</returns>
     public Tensor[] Forward(Tensor image, StageObserver? observe = null)
     {
+        // The levels are rented after the trunk has given its scratch back: they take its place.
         var size = image.Shape[0];
+        var stages = Trunk.Forward(image, observe);
         var levels = new Tensor[3];
         for (var level = 0; level < 3; level++) levels[level] = device.Rent(size >> (level + 2), size >> (level + 2), FpnNeck.Channels);
-        using var scope = device.Scope();
-        var stages = Trunk.Forward(image, observe);
         neck.Forward(stages, levels, observe);
         return levels;
     }
