@@ -4,8 +4,28 @@ using Xunit;
 namespace AuralSam2.Kernels.Tests.Gpu;
 
 /// <summary>GPU kernels, run thread by thread, against the float64 reference.</summary>
-public sealed class EmulatorTests
+public sealed class EmulatorTests(EmulatorTests.Devices devices) : IClassFixture<EmulatorTests.Devices>
 {
+    /// <summary>One emulator per group size for the whole class: opening one and compiling its kernels takes longer than a case.</summary>
+    public sealed class Devices : IDisposable
+    {
+        private readonly Dictionary<int, EmulatorDevice> opened = [];
+
+        public EmulatorDevice this[int groupSize]
+        {
+            get
+            {
+                if (!opened.TryGetValue(groupSize, out var device)) opened.Add(groupSize, device = new EmulatorDevice(groupSize));
+                return device;
+            }
+        }
+
+        public void Dispose()
+        {
+            foreach (var device in opened.Values) device.Dispose();
+        }
+    }
+
     public static TheoryData<int> GroupSizes => [1, 2, 4];
 
     public static TheoryData<string, int> CasesAndGroupSizes()
@@ -20,20 +40,21 @@ public sealed class EmulatorTests
     public void AgreesWithReference(string name, int groupSize)
     {
         var c = EmulatorCases.All.Single(c => c.ToString() == name);
-        using var device = new EmulatorDevice(groupSize);
+        var device = devices[groupSize];
         var random = new Random(7);
         var operands = c.Operands.Select(o => new GuardedTensor(device, o, random)).ToArray();
         var run = c.Bind(device, [.. operands.Select(o => o.Tensor)]);
         run();
         c.Reference([.. operands.Select(o => o.Values)]);
         Assert.All(operands, o => o.Check(c.Budget));
+        foreach (var operand in operands) operand.Dispose();
         Assert.Equal(0, device.Arena.OpenScopes);
     }
 
     [Theory, MemberData(nameof(GroupSizes))]
     public void MovesStridedRows(int groupSize)
     {
-        using var device = new EmulatorDevice(groupSize);
+        var device = devices[groupSize];
         using var buffer = device.Allocate(5 * 9);
         var all = buffer.View(5, 9);
         var slice = all.SliceColumns(2, 4);
