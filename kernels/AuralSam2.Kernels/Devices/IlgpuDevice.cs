@@ -119,7 +119,8 @@ public abstract class IlgpuDevice : Device
         if (groups == 0) return;
         if (!launchers.TryGetValue(kernel, out var launcher))
         {
-            launcher = Accelerator.LoadKernel(kernel.Body);
+            // The bound on threads lets the compiler hand out registers for exactly that many.
+            launcher = Accelerator.LoadKernel(kernel.Body, new KernelSpecialization(GroupSize(kernel), minNumGroupsPerMultiprocessor: null));
             launchers.Add(kernel, launcher);
         }
 

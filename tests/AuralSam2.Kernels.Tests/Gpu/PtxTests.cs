@@ -22,7 +22,9 @@ public sealed partial class PtxTests
     {
         var kernel = GpuKernel.All.Single(k => k.Name == name);
         var ptx = PtxCompiler.Compile(kernel, PtxCompiler.Architectures[architecture]);
-        if (Environment.GetEnvironmentVariable("AURAL_PTX_OUT") is { Length: > 0 } folder) File.WriteAllText(Path.Combine(folder, $"{name}.{architecture}.ptx"), ptx);
+        // To read what a kernel became, or to hand it to ptxas.
+        if (Environment.GetEnvironmentVariable("AURAL_PTX_OUT") is { Length: > 0 } folder)
+            File.WriteAllText(Path.Combine(folder, $"{name}.{architecture}.ptx"), ptx);
 
         Assert.Equal($"Kernel_{name}", Assert.Single(Entry().Matches(ptx)).Groups["name"].Value);
         Assert.DoesNotContain("__local_depot", ptx);

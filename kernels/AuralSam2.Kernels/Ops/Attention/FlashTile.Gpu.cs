@@ -39,7 +39,7 @@ internal readonly struct SimtFlashTile(int headDim, int queries, int keys)
     /// <summary>Keys <c>[d][keys]</c>, later in the same place values <c>[keys][d]</c>.</summary>
     public int KeysAt => HeadDim * QueryStride;
 
-    private int ScoresAt => KeysAt + Math.Max(HeadDim * KeyStride, Keys * ValueStride); // [keys][queries]
+    private int ScoresAt => KeysAt + IntrinsicMath.Max(HeadDim * KeyStride, Keys * ValueStride); // [keys][queries]
 
     private int OutputAt => ScoresAt + (Keys * QueryStride); // [queries][d]
 
