@@ -1,3 +1,6 @@
 using System.Runtime.CompilerServices;
 
 [assembly: InternalsVisibleTo("AuralSam2.Kernels.Tests")]
+
+// ILGPU emits its kernel launchers into an assembly of this name; argument structs of kernels are internal.
+[assembly: InternalsVisibleTo("ILGPURuntime")]

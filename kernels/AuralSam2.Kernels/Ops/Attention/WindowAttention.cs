@@ -47,6 +47,7 @@ public static class WindowAttention
         switch (device)
         {
             case CpuDevice cpu: WindowAttentionCpu.Run(cpu, qkv, padding, y, g); break;
+            case IlgpuDevice gpu: WindowAttentionGpu.Run(gpu, qkv, padding, y, g); break;
             default: throw device.Unsupported("WindowAttention");
         }
     }

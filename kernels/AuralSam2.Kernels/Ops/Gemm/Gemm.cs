@@ -32,6 +32,7 @@ public static class Gemm
         return device switch
         {
             CpuDevice cpu => new CpuPackedMatrix(cpu, weight, outputs, bias),
+            IlgpuDevice gpu => new GpuPackedMatrix(gpu, weight, outputs, bias),
             _ => throw device.Unsupported("Gemm"),
         };
     }
@@ -56,6 +57,7 @@ public static class Gemm
         switch (device)
         {
             case CpuDevice cpu: GemmCpu.Run(cpu, x, (CpuPackedMatrix)weight, y, fusion); break;
+            case IlgpuDevice gpu: GemmGpu.Run(gpu, x, (GpuPackedMatrix)weight, y, fusion); break;
             default: throw device.Unsupported("Gemm");
         }
     }

@@ -29,6 +29,7 @@ public static partial class LayerNorm
         switch (device)
         {
             case CpuDevice cpu: LayerNormCpu.Run(cpu, x, norm, y, add, activation); break;
+            case IlgpuDevice gpu: LayerNormGpu.Run(gpu, x, norm, y, add, activation); break;
             default: throw device.Unsupported("LayerNorm");
         }
     }

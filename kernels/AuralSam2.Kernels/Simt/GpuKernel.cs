@@ -1,0 +1,62 @@
+using System.Reflection;
+using AuralSam2.Kernels.Ops;
+
+namespace AuralSam2.Kernels.Simt;
+
+/// <summary>
+/// A kernel of the portable set: an explicitly grouped ILGPU kernel with one struct of arguments, how many threads a group has, and how much
+/// shared memory a launch may ask for.
+/// </summary>
+/// <remarks>
+/// A kernel must work for every power of two of threads per group, from <see cref="GroupSize"/> down to one: the emulator pays for every
+/// thread and every barrier.
+/// </remarks>
+internal abstract class GpuKernel
+{
+    /// <summary>Shared memory that every CUDA GPU grants without asking, in floats: 48 KB.</summary>
+    public const int SharedLimit = 48 * 1024 / sizeof(float);
+
+    private protected GpuKernel(MethodInfo method, int groupSize, int maxSharedFloats)
+    {
+        if (maxSharedFloats is < 0 or > SharedLimit) throw new ArgumentOutOfRangeException(nameof(maxSharedFloats), $"{method.Name}: {maxSharedFloats} floats of shared memory");
+        Method = method;
+        GroupSize = groupSize;
+        MaxSharedFloats = maxSharedFloats;
+    }
+
+    /// <summary>Every kernel. A test compares this list with the kernels that reflection finds.</summary>
+    public static IReadOnlyList<GpuKernel> All { get; } =
+    [
+        RowTransferGpu.CopyKernel, RowTransferGpu.FillKernel,
+        GemmGpu.Kernel,
+        LayerNormGpu.Kernel,
+        WindowAttentionGpu.Kernel,
+    ];
+
+    /// <summary>What profilers show, after ILGPU's prefix <c>Kernel_</c>: the name of the method, for example <c>GemmMultiply</c>.</summary>
+    public string Name => Method.Name;
+
+    /// <summary>The kernel's code.</summary>
+    public MethodInfo Method { get; }
+
+    /// <summary>Threads of a group on a GPU, and the most that the kernel may be launched with.</summary>
+    public int GroupSize { get; }
+
+    /// <summary>Most dynamic shared memory that a launch may ask for, in floats.</summary>
+    public int MaxSharedFloats { get; }
+
+    /// <inheritdoc/>
+    public override string ToString() => Name;
+}
+
+/// <summary>A kernel with its type of arguments.</summary>
+/// <param name="body">The kernel's code: a static method.</param>
+/// <param name="groupSize">Threads of a group on a GPU.</param>
+/// <param name="maxSharedFloats">Most dynamic shared memory that a launch may ask for, in floats.</param>
+internal sealed class GpuKernel<TArguments>(Action<TArguments> body, int groupSize, int maxSharedFloats = 0)
+    : GpuKernel(body.Method, groupSize, maxSharedFloats)
+    where TArguments : struct
+{
+    /// <summary>The kernel's code.</summary>
+    public Action<TArguments> Body { get; } = body;
+}

@@ -1,0 +1,34 @@
+using ILGPU;
+
+namespace AuralSam2.Kernels.Simt;
+
+/// <summary>
+/// Sums over sets of neighbouring threads through shared memory. Works for every power of two of threads down to one, and adds in an order
+/// that depends on nothing but the number of lanes.
+/// </summary>
+internal static class LaneSum
+{
+    /// <summary>Most threads that share a row: a warp of every NVIDIA GPU.</summary>
+    public const int MaxLanes = 32;
+
+    /// <summary>The sum of <paramref name="value"/> over the lanes around this thread. All threads of the group must call it.</summary>
+    /// <param name="partials">Shared memory, one float per thread of the group.</param>
+    /// <param name="lanes">Threads that share a sum: a power of two that divides the group.</param>
+    /// <param name="value">What this thread adds.</param>
+    public static float Of(ArrayView<float> partials, int lanes, float value)
+    {
+        var thread = Group.IdxX;
+        var lane = thread & (lanes - 1);
+        partials[thread] = value;
+        for (var half = lanes / 2; half > 0; half /= 2)
+        {
+            Group.Barrier();
+            if (lane < half) partials[thread] += partials[thread + half];
+        }
+
+        Group.Barrier();
+        var total = partials[thread - lane];
+        Group.Barrier(); // before the next sum overwrites this one
+        return total;
+    }
+}

@@ -1,0 +1,61 @@
+using AuralSam2.Kernels.Ops;
+using ILGPU;
+
+namespace AuralSam2.Kernels.Simt;
+
+/// <summary>
+/// Functions that kernels apply to single values: the same polynomials as <see cref="Simd.VectorMath"/> on the CPU, because the
+/// hardware's exponential (<c>ex2.approx</c>) loses digits as its argument grows.
+/// </summary>
+internal static class SimtMath
+{
+    /// <summary>e^x, relative error below 2e-7; arguments are limited to -87.3 .. 88.3, where the result is a normal number.</summary>
+    /// <remarks>x = n ln 2 + r with |r| &lt;= ln(2) / 2; ln 2 is split in two so that r keeps all its digits.</remarks>
+    public static float Exp(float x)
+    {
+        x = IntrinsicMath.Min(IntrinsicMath.Max(x, -87.3f), 88.3f);
+        // Adding 1.5 * 2^23 rounds to an integer, which the low bits of the sum then hold.
+        const float rounder = 12582912f;
+        var shifted = (x * 1.44269504088896341f) + rounder;
+        var n = shifted - rounder;
+        var r = (n * -0.693145751953125f) + x;
+        r = (n * -1.42860682030941723e-6f) + r;
+        var p = 1f / 5040;
+        p = (p * r) + (1f / 720);
+        p = (p * r) + (1f / 120);
+        p = (p * r) + (1f / 24);
+        p = (p * r) + (1f / 6);
+        p = (p * r) + 0.5f;
+        p = (p * (r * r)) + (r + 1f);
+        return p * Interop.IntAsFloat((uint)((int)Interop.FloatAsInt(shifted) - 0x4B400000 + 127) << 23);
+    }
+
+    /// <summary>The error function, absolute error below 5e-7: see <see cref="Simd.VectorMath"/>.</summary>
+    public static float Erf(float x)
+    {
+        x = IntrinsicMath.Min(IntrinsicMath.Max(x, -4f), 4f);
+        var z = x * x;
+        var p = -2.72614225801306e-10f;
+        p = (p * z) + 2.77068142495902e-08f;
+        p = (p * z) + -2.10102402082508e-06f;
+        p = (p * z) + -5.69250639462346e-05f;
+        p = (p * z) + -7.34990630326855e-04f;
+        p = (p * z) + -2.95459980854025e-03f;
+        p = (p * z) + -1.60960333262415e-02f;
+        var q = -1.45660718464996e-05f;
+        q = (q * z) + -2.13374055278905e-04f;
+        q = (q * z) + -1.68282697438203e-03f;
+        q = (q * z) + -7.37332916720468e-03f;
+        q = (q * z) + -1.42647390514189e-02f;
+        return x * p / q;
+    }
+
+    /// <summary>The function that an op applies before it stores.</summary>
+    public static float Activate(Activation activation, float x) => activation switch
+    {
+        Activation.Relu => IntrinsicMath.Max(x, 0f),
+        Activation.Gelu => (0.5f * x * Erf(x * 0.70710678118654752f)) + (0.5f * x),
+        Activation.Sigmoid => 1f / (1f + Exp(-x)),
+        _ => x,
+    };
+}

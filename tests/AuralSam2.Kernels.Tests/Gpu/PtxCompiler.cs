@@ -1,0 +1,28 @@
+using AuralSam2.Kernels.Simt;
+using ILGPU;
+using ILGPU.Backends.EntryPoints;
+using ILGPU.Backends.PTX;
+using ILGPU.Runtime;
+using ILGPU.Runtime.Cuda;
+
+namespace AuralSam2.Kernels.Tests.Gpu;
+
+/// <summary>Compiles kernels to PTX on a machine without a GPU and without a driver.</summary>
+internal static class PtxCompiler
+{
+    /// <summary>The architectures that releases are checked against: A100 and H100/H200.</summary>
+    public static readonly IReadOnlyDictionary<string, CudaArchitecture> Architectures = new Dictionary<string, CudaArchitecture>
+    {
+        ["sm_80"] = CudaArchitecture.SM_80,
+        ["sm_90"] = CudaArchitecture.SM_90,
+    };
+
+    /// <summary>The PTX text of one kernel. A context of its own for each: after a failed compile a context refuses further work.</summary>
+    public static string Compile(GpuKernel kernel, CudaArchitecture architecture)
+    {
+        using var context = Context.Create(builder => IlgpuDevice.Configure(builder));
+        using var backend = new PTXBackend(context, architecture, CudaInstructionSet.ISA_78, nvvmAPI: null!);
+        var entry = EntryPointDescription.FromExplicitlyGroupedKernel(kernel.Method);
+        return ((PTXCompiledKernel)backend.Compile(entry, new KernelSpecialization(kernel.GroupSize, minNumGroupsPerMultiprocessor: null))).PTXAssembly;
+    }
+}

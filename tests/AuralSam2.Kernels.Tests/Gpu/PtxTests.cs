@@ -1,0 +1,71 @@
+using System.Reflection;
+using System.Text.RegularExpressions;
+using AuralSam2.Kernels.Ops;
+using AuralSam2.Kernels.Simt;
+using Xunit;
+
+namespace AuralSam2.Kernels.Tests.Gpu;
+
+/// <summary>What can be proven about the CUDA form of every kernel without a GPU.</summary>
+public sealed partial class PtxTests
+{
+    public static TheoryData<string, string> KernelsAndArchitectures()
+    {
+        var data = new TheoryData<string, string>();
+        foreach (var kernel in GpuKernel.All)
+            foreach (var architecture in PtxCompiler.Architectures.Keys) data.Add(kernel.Name, architecture);
+        return data;
+    }
+
+    [Theory, MemberData(nameof(KernelsAndArchitectures))]
+    public void CompilesWithoutLocalMemoryAndWithinSharedMemory(string name, string architecture)
+    {
+        var kernel = GpuKernel.All.Single(k => k.Name == name);
+        var ptx = PtxCompiler.Compile(kernel, PtxCompiler.Architectures[architecture]);
+        // To read what a kernel became, or to hand it to ptxas.
+        if (Environment.GetEnvironmentVariable("AURAL_PTX_OUT") is { Length: > 0 } folder)
+            File.WriteAllText(Path.Combine(folder, $"{name}.{architecture}.ptx"), ptx);
+
+        Assert.Equal($"Kernel_{name}", Assert.Single(Entry().Matches(ptx)).Groups["name"].Value);
+        Assert.DoesNotContain("__local_depot", ptx);
+        Assert.DoesNotContain(".local", ptx);
+        var declared = StaticShared().Matches(ptx).Sum(m => int.Parse(m.Groups["bytes"].Value));
+        Assert.InRange(declared + (kernel.MaxSharedFloats * sizeof(float)), 0, 48 * 1024);
+        // Shared memory reached through generic addresses would be slower: ILGPU has to know what it is.
+        Assert.Equal(kernel.MaxSharedFloats > 0, ptx.Contains("ld.shared", StringComparison.Ordinal));
+        Assert.DoesNotMatch(GenericAccess(), ptx);
+        if (kernel == GemmGpu.Kernel) Assert.InRange(MultiplyAdd().Count(ptx), 64, int.MaxValue);
+        if (kernel == WindowAttentionGpu.Kernel) Assert.InRange(MultiplyAdd().Count(ptx), 32, int.MaxValue);
+    }
+
+    /// <summary>A kernel that is not in the list would be compiled by no test.</summary>
+    [Fact]
+    public void ListHoldsEveryKernel()
+    {
+        var rooms = typeof(GpuKernel).Assembly.GetTypes().Where(t => t is { IsAbstract: true, IsSealed: true } && t.Name.EndsWith("Gpu", StringComparison.Ordinal)).ToArray();
+        var declared = typeof(GpuKernel).Assembly.GetTypes()
+            .SelectMany(t => t.GetFields(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
+            .Where(f => !f.DeclaringType!.ContainsGenericParameters && f.FieldType.IsAssignableTo(typeof(GpuKernel)))
+            .ToArray();
+
+        Assert.All(rooms, room => Assert.Contains(declared, f => f.DeclaringType == room));
+        Assert.Equal(declared.Select(f => ((GpuKernel)f.GetValue(null)!).Name).Order(), GpuKernel.All.Select(k => k.Name).Order());
+        Assert.Distinct(GpuKernel.All.Select(k => k.Name));
+    }
+
+    [GeneratedRegex(@"\.visible\s+\.entry\s+(?<name>\w+)\(")]
+    private static partial Regex Entry();
+
+    [GeneratedRegex(@"\.shared\s+\.align\s+\d+\s+\.b8\s+\w+\[(?<bytes>\d+)\]")]
+    private static partial Regex StaticShared();
+
+    [GeneratedRegex(@"\b(ld|st)\.(v[24]\.)?f32")]
+    private static partial Regex GenericAccess();
+
+    /// <summary>
+    /// A product that the next instruction adds: ILGPU writes two instructions without a rounding mode, which tells ptxas to fuse them
+    /// (<c>mul.rn</c> would forbid it).
+    /// </summary>
+    [GeneratedRegex(@"mul\.f32\s+(?<product>%f\d+), [^;]+;\s+add\.f32\s+%f\d+, \k<product>, ")]
+    private static partial Regex MultiplyAdd();
+}
