@@ -81,7 +81,7 @@ public sealed class AudioVisualPredictor(AuralSam2Model model)
             results[i] = Track(window, tracker, i, first + i, i == conditioning, frames, options.Decode);
         }
 
-        if (first + count == frames.Count) progress?.Report(new SegmentProgress("done", total, total));
+        if (first + count == frames.Count) progress?.Report(new SegmentProgress("tracking", total, total));
         return results;
     }
 

@@ -101,16 +101,12 @@ internal static unsafe class GemmCpu
             var columns = panel.Vectors * S.Width;
             var valid = Math.Min(columns, weight.Outputs - panel.Column);
             var direct = valid == columns ? whole : 0; // a ragged last panel goes through the small tile, its padding is not stored
-            for (var i = 0; i < direct; i += S.TileRows)
-            {
-                Tile<S, V>(weight, panel, a + (i * strideA), strideA, c + (i * strideC) + panel.Column, strideC, RowsOf(epilogue, i, panel.Column), epilogue.StrideResidual);
-            }
-
+            Tiles<S, V>(weight, panel, direct, a, strideA, c + panel.Column, strideC, RowsOf(epilogue, 0, panel.Column), epilogue.StrideResidual);
             for (var i = direct; i < rows; i += S.TileRows)
             {
                 var count = Math.Min(S.TileRows, rows - i);
-                if (count == S.TileRows) Tile<S, V>(weight, panel, a + (i * strideA), strideA, tailC, columns, null, 0);
-                else Tile<S, V>(weight, panel, tailA, strideTail, tailC, columns, null, 0);
+                if (count == S.TileRows) Tiles<S, V>(weight, panel, S.TileRows, a + (i * strideA), strideA, tailC, columns, null, 0);
+                else Tiles<S, V>(weight, panel, S.TileRows, tailA, strideTail, tailC, columns, null, 0);
                 StoreTail(count, valid, tailC, columns, RowsOf(epilogue, i, panel.Column), epilogue.StrideResidual, c + (i * strideC) + panel.Column, strideC);
             }
 
@@ -121,32 +117,29 @@ internal static unsafe class GemmCpu
     private static float* RowsOf(in Epilogue epilogue, int row, int column) =>
         epilogue.Residual == null ? null : epilogue.Residual + (row * epilogue.StrideResidual) + column;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Tile<S, V>(CpuPackedMatrix weight, CpuPackedMatrix.Panel panel, float* a, nint strideA, float* c, nint strideC, float* residual, nint strideResidual)
+    /// <summary>Whole tiles of rows against one panel, a stretch of k at a time: the stretch of the panel is read once for all rows.</summary>
+    private static void Tiles<S, V>(CpuPackedMatrix weight, CpuPackedMatrix.Panel panel, int rows, float* a, nint strideA, float* c, nint strideC, float* residual, nint strideResidual)
         where S : struct, ISimd<V>
         where V : struct
     {
         nint strideB = panel.Vectors * S.Width;
-        var operands = new GemmTile.Operands
-        {
-            StrideA = strideA,
-            StrideB = strideB,
-            C = c,
-            StrideC = strideC,
-            Bias = weight.Bias + panel.Column,
-            Residual = residual,
-            StrideResidual = strideResidual,
-        };
-        var b = weight.Values(panel);
+        var tile = new GemmTile.Operands { StrideA = strideA, B = weight.Values(panel), StrideB = strideB, StrideC = strideC, Bias = weight.Bias + panel.Column };
         for (nint k = 0; k < weight.Inputs; k += BlockK)
         {
-            operands.A = a + k;
-            operands.B = b + (k * strideB);
-            operands.K = Math.Min(BlockK, weight.Inputs - k);
-            GemmTile.Run<S, V>(panel.Vectors, operands);
-            operands.Bias = null;
-            operands.Residual = c;
-            operands.StrideResidual = strideC;
+            // The first stretch starts from bias and residual, the others from what is there.
+            var (from, strideFrom) = k == 0 ? ((nint)residual, strideResidual) : ((nint)c, strideC);
+            tile.StrideResidual = strideFrom;
+            tile.K = Math.Min(BlockK, weight.Inputs - k);
+            for (var i = 0; i < rows; i += S.TileRows)
+            {
+                tile.A = a + (i * strideA) + k;
+                tile.C = c + (i * strideC);
+                tile.Residual = from == 0 ? null : (float*)from + (i * strideFrom);
+                GemmTile.Run<S, V>(panel.Vectors, tile);
+            }
+
+            tile.B += tile.K * strideB;
+            tile.Bias = null;
         }
     }
 
