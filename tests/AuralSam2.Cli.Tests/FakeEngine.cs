@@ -41,7 +41,7 @@ internal sealed class FakeEngine : IEngine
     public Waveform ReadVideoSound(string file, CancellationToken cancellation) => throw new MediaException($"{file}: has no sound; give one with --audio");
 
     /// <inheritdoc/>
-    public LogMel Spectrogram(Waveform sound)
+    public LogMel Spectrogram(Device device, Waveform sound)
     {
         const int bands = 64, window = 400, hop = 160;
         var frames = Math.Max(0, (sound.Length - window) / hop + 1);

@@ -25,5 +25,6 @@ public static class OpRegistry
         .. L2NormalizeCases.All(),
         .. MaskProductCases.All(),
         .. ResizeCases.All(),
+        .. LogMelCases.All(),
     ];
 }

@@ -21,9 +21,9 @@ internal sealed class Engine : IEngine
 
     public Waveform ReadVideoSound(string file, CancellationToken cancellation) => VideoFile.ReadSound(file, cancellation);
 
-    public LogMel Spectrogram(Waveform sound)
+    public LogMel Spectrogram(Device device, Waveform sound)
     {
-        var (values, frames) = AudioExamples.Spectrogram(sound);
+        var (values, frames) = AudioExamples.Spectrogram(device, sound);
         return new LogMel(values, frames);
     }
 

@@ -22,7 +22,7 @@ internal interface IEngine
     Waveform ReadVideoSound(string file, CancellationToken cancellation);
 
     /// <summary>The log-mel spectrogram that the model hears.</summary>
-    LogMel Spectrogram(Waveform sound);
+    LogMel Spectrogram(Device device, Waveform sound);
 
     /// <summary>Writes an 8-bit grey PNG, <c>[height, width]</c>.</summary>
     void WriteGray(string path, int width, int height, byte[] pixels);

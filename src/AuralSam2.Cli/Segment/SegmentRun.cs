@@ -65,7 +65,7 @@ internal sealed class SegmentRun(IEngine engine, CommandStreams streams, Cancell
         writeSeconds += clock.Aside(() => overview.Save(
             folder.PathOf(ResultFolder.OverviewFile),
             TitleOf(clip, segmenter),
-            engine.Spectrogram(sound),
+            engine.Spectrogram(device, sound),
             sound.Seconds));
 
         var result = new ResultDocument(

@@ -42,7 +42,7 @@ public sealed class AudioVisualPredictor(AuralSam2Model model)
 
     private IEnumerable<SegmentedFrame> Windows(IFrameSource frames, Waveform sound, SegmentOptions options, IProgress<SegmentProgress>? progress, CancellationToken cancellation)
     {
-        var examples = AudioExamples.Build(sound, frames.Count, frames.FramesPerSecond);
+        var examples = AudioExamples.Build(model.Device, sound, frames.Count, frames.FramesPerSecond);
         using var tracker = new SoundingObjectTracker(model.Network, frames.Count);
         using var window = new ClipWindow(model.Network, Math.Min(options.Window, frames.Count));
         for (var first = 0; first < frames.Count; first += window.Capacity)

@@ -1,5 +1,6 @@
 using AuralSam2.Kernels;
 using AuralSam2.Kernels.Ops;
+using AuralSam2.Kernels.Tables;
 using AuralSam2.Models;
 using AuralSam2.Models.Sam2;
 using AuralSam2.Weights;

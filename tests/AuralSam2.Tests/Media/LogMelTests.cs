@@ -1,3 +1,4 @@
+using AuralSam2.Kernels;
 using AuralSam2.Kernels.Ops;
 using AuralSam2.Media;
 using AuralSam2.Models.Audio;
@@ -5,8 +6,12 @@ using Xunit;
 
 namespace AuralSam2.Tests.Media;
 
-public sealed class LogMelTests
+public sealed class LogMelTests : IDisposable
 {
+    private CpuDevice Device { get; } = new(threads: 2);
+
+    public void Dispose() => Device.Dispose();
+
     [Fact]
     public void Window_matrix_spectrum_and_log_mel_are_those_recorded()
     {
@@ -16,7 +21,7 @@ public sealed class LogMelTests
         Close(fixture.Tensor("hann400"), LogMel.HannWindow(), 1e-14);
         Close(fixture.Tensor("mel_matrix_257x64"), LogMel.MelMatrix(), 1e-7);
         Close(fixture.Tensor("stft_mag_first3"), LogMel.StftMagnitude(wave, out var windows)[..(3 * LogMel.Bins)], 1e-12);
-        var logMel = LogMel.Compute(wave, out var frames);
+        var logMel = Compute(wave, out var frames);
         Assert.Equal((498, 498), (windows, frames));
         Close(fixture.Tensor("log_mel_all_frames"), [.. logMel.Select(v => (double)v)], 2e-7);
     }
@@ -53,7 +58,7 @@ public sealed class LogMelTests
     [InlineData(160000, 998)]
     public void Incomplete_windows_are_dropped(int samples, int expected)
     {
-        var logMel = LogMel.Compute(new float[samples], out var frames);
+        var logMel = Compute(new float[samples], out var frames);
         Assert.Equal((expected, expected * 64), (frames, logMel.Length));
         Assert.All(logMel, v => Assert.Equal((float)Math.Log(0.01), v));
     }
@@ -62,20 +67,20 @@ public sealed class LogMelTests
     public void At_one_frame_per_second_examples_follow_each_other()
     {
         var wave = VggishFixture.Wave();
-        var logMel = LogMel.Compute(wave, out _);
-        var examples = AudioExamples.Build(new Waveform(16000, [wave]), 7, 1);
+        var logMel = Compute(wave, out _);
+        var examples = AudioExamples.Build(Device, new Waveform(16000, [wave]), 7, 1);
         Assert.Equal(7 * 2 * 96 * 64, examples.Length);
         for (var f = 0; f < 7; f++)
             for (var c = 0; c < 2; c++) Assert.Equal(logMel[(Math.Min(f, 4) * 6144)..][..6144], Example(examples, f, c));
-        Assert.Equal(examples[..(3 * 2 * 6144)], AudioExamples.Build(new Waveform(16000, [wave]), 3, 1));
+        Assert.Equal(examples[..(3 * 2 * 6144)], AudioExamples.Build(Device, new Waveform(16000, [wave]), 3, 1));
     }
 
     [Fact]
     public void At_other_rates_the_window_starts_with_the_frame()
     {
         var wave = VggishFixture.Wave();
-        var logMel = LogMel.Compute(wave, out var melFrames);
-        var examples = AudioExamples.Build(new Waveform(16000, [wave]), 40, 8);
+        var logMel = Compute(wave, out var melFrames);
+        var examples = AudioExamples.Build(Device, new Waveform(16000, [wave]), 40, 8);
         foreach (var (frame, start) in new[] { (0, 0), (8, 100), (20, 250), (30, 375), (39, melFrames - 96) })
             Assert.Equal(logMel[(start * 64)..][..6144], Example(examples, frame, 1));
     }
@@ -85,15 +90,15 @@ public sealed class LogMelTests
     {
         var wave = VggishFixture.Wave();
         var silence = new float[wave.Length];
-        var mono = AudioExamples.Build(new Waveform(16000, [wave]), 1, 1);
+        var mono = AudioExamples.Build(Device, new Waveform(16000, [wave]), 1, 1);
         foreach (var channels in new float[][][] { [wave, silence], [wave, silence, wave, wave] })
         {
-            var examples = AudioExamples.Build(new Waveform(16000, channels), 1, 1);
+            var examples = AudioExamples.Build(Device, new Waveform(16000, channels), 1, 1);
             Assert.Equal(Example(mono, 0, 0), Example(examples, 0, 0));
             Assert.All(Example(examples, 0, 1), v => Assert.Equal((float)Math.Log(0.01), v));
         }
 
-        var (values, frames) = AudioExamples.Spectrogram(new Waveform(16000, [wave, silence]));
+        var (values, frames) = AudioExamples.Spectrogram(Device, new Waveform(16000, [wave, silence]));
         Assert.Equal((498, 498 * 64), (frames, values.Length));
         Assert.Equal((mono[0] + (float)Math.Log(0.01)) / 2, values[0], 1e-6f);
     }
@@ -102,10 +107,10 @@ public sealed class LogMelTests
     public void Short_sounds_are_repeated()
     {
         var wave = VggishFixture.Wave()[..8000];
-        var twice = AudioExamples.Build(new Waveform(16000, [[.. wave, .. wave]]), 2, 1);
-        Assert.Equal(twice, AudioExamples.Build(new Waveform(16000, [wave]), 2, 1));
-        Assert.All(AudioExamples.Build(new Waveform(16000, [[0.5f]]), 3, 25), v => Assert.True(float.IsFinite(v)));
-        Assert.Throws<ArgumentException>(() => AudioExamples.Build(new Waveform(16000, [[]]), 1, 1));
+        var twice = AudioExamples.Build(Device, new Waveform(16000, [[.. wave, .. wave]]), 2, 1);
+        Assert.Equal(twice, AudioExamples.Build(Device, new Waveform(16000, [wave]), 2, 1));
+        Assert.All(AudioExamples.Build(Device, new Waveform(16000, [[0.5f]]), 3, 25), v => Assert.True(float.IsFinite(v)));
+        Assert.Throws<ArgumentException>(() => AudioExamples.Build(Device, new Waveform(16000, [[]]), 1, 1));
     }
 
     [Fact]
@@ -113,8 +118,8 @@ public sealed class LogMelTests
     {
         var tone = Enumerable.Range(0, 2 * 44100).Select(i => (float)Math.Sin(2 * Math.PI * 1000 * i / 44100)).ToArray();
         var same = Enumerable.Range(0, 2 * 16000).Select(i => (float)Math.Sin(2 * Math.PI * 1000 * i / 16000)).ToArray();
-        var a = AudioExamples.Build(new Waveform(44100, [tone]), 1, 1)[(10 * 64)..(80 * 64)];
-        var b = AudioExamples.Build(new Waveform(16000, [same]), 1, 1)[(10 * 64)..(80 * 64)];
+        var a = AudioExamples.Build(Device, new Waveform(44100, [tone]), 1, 1)[(10 * 64)..(80 * 64)];
+        var b = AudioExamples.Build(Device, new Waveform(16000, [same]), 1, 1)[(10 * 64)..(80 * 64)];
         for (var i = 0; i < a.Length; i++) Assert.Equal(b[i], a[i], 1e-3f);
     }
 
@@ -127,5 +132,17 @@ public sealed class LogMelTests
         var largest = expected.Max(Math.Abs);
         var worst = expected.Zip(actual, (e, a) => Math.Abs(e - a)).Max() / largest;
         Assert.True(worst <= tolerance, $"differs by {worst:E2} of the largest value");
+    }
+
+    private float[] Compute(float[] samples, out int frames)
+    {
+        frames = LogMel.FrameCount(samples.Length);
+        using var scope = Device.Scope();
+        Tensor input = Device.Rent(samples.Length), output = Device.Rent(frames, LogMel.Bands);
+        Device.Upload(samples, input);
+        LogMel.Forward(Device, input, output);
+        var values = new float[output.Length];
+        Device.Download(output, values);
+        return values;
     }
 }

@@ -2,7 +2,7 @@ namespace AuralSam2.Kernels.Ops;
 
 /// <summary>
 /// The front end of VGGish: log-mel spectrogram of sound at 16 kHz (SPEC 8; Hershey et al. 2017, "CNN architectures for large-scale
-/// audio classification", section 3.1). Float64 inside, rounded to float32 once at the end. Runs on the host: 5 s take about 10 ms.
+/// audio classification", section 3.1). Float64 inside, rounded to float32 once at the end.
 /// </summary>
 public static class LogMel
 {
@@ -34,35 +34,31 @@ public static class LogMel
     private const double HighestHertz = 7500;
 
     /// <summary>Keeps the logarithm of silence finite.</summary>
-    private const double LogOffset = 0.01;
+    internal const double LogOffset = 0.01;
 
     /// <summary>Mel frames of a sound: windows that lie wholly inside it.</summary>
     /// <param name="samples">Number of samples at 16 kHz.</param>
     public static int FrameCount(int samples) => samples < FrameLength ? 0 : (samples - FrameLength) / HopLength + 1;
 
     /// <summary>log(mel + 0.01) of the magnitude spectrogram.</summary>
-    /// <param name="samples16k">One channel at 16 kHz, -1 .. 1.</param>
-    /// <param name="frames">Number of mel frames; 0 where there are fewer than 400 samples.</param>
-    /// <returns><c>[frames, 64]</c>, row-major.</returns>
-    public static float[] Compute(ReadOnlySpan<float> samples16k, out int frames)
+    /// <param name="device">Where it runs.</param>
+    /// <param name="samples"><c>[samples]</c>: one channel at 16 kHz, -1 .. 1.</param>
+    /// <param name="y"><c>[frames, 64]</c>, frames as <see cref="FrameCount"/> tells.</param>
+    /// <exception cref="ArgumentException">The shapes disagree.</exception>
+    public static void Forward(Device device, Tensor samples, Tensor y)
     {
-        var magnitudes = StftMagnitude(samples16k, out frames);
-        var matrix = MelMatrix();
-        var logMel = new float[frames * Bands];
-        for (var band = 0; band < Bands; band++)
+        OpArguments.Require(
+            samples.Shape.Rank == 1 && y.Columns == Bands && y.Rows == FrameCount(samples.Columns) && y.IsDense, "LogMel", $"samples {samples}, y {y}");
+        using var timing = device.Time("LogMel", Flops(y.Rows), 4.0 * (samples.Length + y.Length));
+        switch (device)
         {
-            // A triangle covers few of the frequencies: 2 in the lowest bands, 20 in the highest.
-            var weights = Enumerable.Range(0, Bins).Select(bin => (Bin: bin, Weight: matrix[bin * Bands + band])).Where(w => w.Weight > 0).ToArray();
-            for (var f = 0; f < frames; f++)
-            {
-                var mel = LogOffset;
-                foreach (var (bin, weight) in weights) mel += magnitudes[f * Bins + bin] * weight;
-                logMel[f * Bands + band] = (float)Math.Log(mel);
-            }
+            case CpuDevice cpu: LogMelCpu.Run(cpu, samples, y); break;
+            default: throw device.Unsupported("LogMel");
         }
-
-        return logMel;
     }
+
+    /// <summary>Declared operations: window, transform (5 n log2 n), magnitudes, and the two triangles that a frequency lies under.</summary>
+    internal static double Flops(long frames) => frames * (FrameLength + (5.0 * FftLength * 9) + (8.0 * Bins) + Bands);
 
     /// <summary>Magnitudes (not powers) of the windowed transforms; no padding at the ends, an incomplete last window is dropped.</summary>
     /// <param name="samples16k">One channel at 16 kHz.</param>
@@ -75,14 +71,15 @@ public static class LogMel
         var window = HannWindow();
         var fft = new RealFft(FftLength);
         var windowed = new double[FftLength]; // the last 112 stay zero
-        for (var f = 0; f < frames; f++)
-        {
-            var samples = samples16k.Slice(f * HopLength, FrameLength);
-            for (var i = 0; i < FrameLength; i++) windowed[i] = samples[i] * window[i];
-            fft.Magnitude(windowed, magnitudes.AsSpan(f * Bins, Bins));
-        }
-
+        for (var f = 0; f < frames; f++) Magnitudes(samples16k.Slice(f * HopLength, FrameLength), window, fft, windowed, magnitudes.AsSpan(f * Bins, Bins));
         return magnitudes;
+    }
+
+    /// <summary>Magnitudes of one window.</summary>
+    internal static void Magnitudes(ReadOnlySpan<float> samples, double[] window, RealFft fft, double[] windowed, Span<double> magnitudes)
+    {
+        for (var i = 0; i < FrameLength; i++) windowed[i] = samples[i] * window[i];
+        fft.Magnitude(windowed, magnitudes);
     }
 
     /// <summary>The periodic Hann window 0.5 - 0.5 cos(2 pi n / 400).</summary>

@@ -1,5 +1,6 @@
 using AuralSam2.Kernels;
 using AuralSam2.Kernels.Ops;
+using AuralSam2.Kernels.Tables;
 
 namespace AuralSam2.Models.Sam2;
 

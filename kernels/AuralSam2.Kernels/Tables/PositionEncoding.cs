@@ -1,4 +1,4 @@
-namespace AuralSam2.Kernels.Ops;
+namespace AuralSam2.Kernels.Tables;
 
 /// <summary>
 /// Tables that say where a token stands. They are made once per size on the host, in the precision that checkpoints were trained with,
