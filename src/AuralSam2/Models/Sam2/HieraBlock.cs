@@ -9,8 +9,8 @@ namespace AuralSam2.Models.Sam2;
 /// </summary>
 internal sealed class HieraBlock
 {
-    private const int MinBandTokens = 4096;
-    private const int BandTokensPerThread = 2048;
+    private const int MinBandTokens = 8192;
+    private const int BandTokensPerThread = 4096;
 
     private readonly Device device;
     private readonly int heads;
@@ -102,13 +102,13 @@ internal sealed class HieraBlock
         FeedForward.Forward(device, y, tail, attention);
     }
 
-    /// <summary>Rows of a band: whole windows, and enough tokens to keep every thread busy.</summary>
+    /// <summary>Rows of a band: whole windows, bands of one size, and enough tokens in each to keep every thread busy.</summary>
     private int BandRows(int height, int width)
     {
         if (window == 0) return height;
-        var tokens = Math.Max(MinBandTokens, device.Parallelism * BandTokensPerThread);
-        var windows = Math.Max(1, tokens / (window * width));
-        return Math.Min(height, windows * window);
+        var down = (height + window - 1) / window;
+        var bands = Math.Clamp(height * width / Math.Max(MinBandTokens, device.Parallelism * BandTokensPerThread), 1, down);
+        return (down + bands - 1) / bands * window;
     }
 
     private void ObserveInside(Tensor fused, Tensor attention, Tensor y, string name, StageObserver observe)
