@@ -1,5 +1,5 @@
+using System.Reflection;
 using AuralSam2.Kernels.Registry;
-using AuralSam2.Testing;
 using Xunit;
 
 namespace AuralSam2.Kernels.Tests;
@@ -54,13 +54,10 @@ public sealed class OpRegistryTests
     [Fact]
     public void EveryOpHasCases()
     {
-        // A contract is Ops/<Op>/<Name>.cs whose class takes a device; parts like <Name>.Cpu.cs belong to it.
-        var folder = Path.Combine(Repository.Root, "kernels", "AuralSam2.Kernels", "Ops");
-        var contracts = Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories)
-            .Where(file => Path.GetDirectoryName(file) != folder && !Path.GetFileNameWithoutExtension(file).Contains('.'))
-            .Where(file => File.ReadAllText(file).Contains("(Device device, Tensor", StringComparison.Ordinal))
-            .Select(file => Path.GetFileNameWithoutExtension(file)).ToList();
-        Assert.Equal(Directory.GetDirectories(folder).Select(Path.GetFileName).Except(contracts), []);
+        // A contract is a public class with methods that take a device; what works on the host alone (LogMel) is none.
+        var contracts = typeof(OpRegistry).Assembly.GetExportedTypes().Where(type => type.Namespace == "AuralSam2.Kernels.Ops")
+            .Where(type => type.GetMethods(BindingFlags.Static | BindingFlags.Public).Any(m => m.GetParameters() is [{ ParameterType: var first }, ..] && first == typeof(Device)))
+            .Select(type => type.Name).ToList();
         Assert.All(contracts, op =>
         {
             Assert.Contains(OpRegistry.Cases, c => c.Op == op && c.Tiny);

@@ -41,25 +41,21 @@ public sealed unsafe class CpuDevice : Device
     public override DeviceBuffer Allocate(long length) => new CpuBuffer(this, length);
 
     /// <inheritdoc/>
-    public override void Upload(ReadOnlySpan<float> source, Tensor destination)
+    protected override void UploadCore(ReadOnlySpan<float> source, Tensor destination)
     {
-        if (source.Length != destination.Length) throw new ArgumentException($"{source.Length} values for a tensor {destination}");
         for (var r = 0; r < destination.Rows; r++)
             source.Slice(r * destination.Columns, destination.Columns).CopyTo(Row(destination, r));
     }
 
     /// <inheritdoc/>
-    public override void Download(Tensor source, Span<float> destination)
+    protected override void DownloadCore(Tensor source, Span<float> destination)
     {
-        if (destination.Length != source.Length) throw new ArgumentException($"room for {destination.Length} values of a tensor {source}");
         for (var r = 0; r < source.Rows; r++) Row(source, r).CopyTo(destination.Slice(r * source.Columns, source.Columns));
     }
 
     /// <inheritdoc/>
-    public override void Copy(Tensor source, Tensor destination)
+    protected override void CopyCore(Tensor source, Tensor destination)
     {
-        if (source.Rows != destination.Rows || source.Columns != destination.Columns)
-            throw new ArgumentException($"copy of {source} to {destination}");
         const int rowsEach = 64;
         Pool.For((source.Rows + rowsEach - 1) / rowsEach, (item, _) =>
         {

@@ -35,14 +35,36 @@ public abstract class Device : IDisposable
 
     /// <summary>Copies host values, row-major, into a tensor.</summary>
     /// <exception cref="ArgumentException">The lengths differ.</exception>
-    public abstract void Upload(ReadOnlySpan<float> source, Tensor destination);
+    public void Upload(ReadOnlySpan<float> source, Tensor destination)
+    {
+        if (source.Length != destination.Length) throw new ArgumentException($"{source.Length} values for a tensor {destination}");
+        if (!source.IsEmpty) UploadCore(source, destination);
+    }
 
     /// <summary>Copies a tensor to the host, row-major, after all work on it is done.</summary>
     /// <exception cref="ArgumentException">The lengths differ.</exception>
-    public abstract void Download(Tensor source, Span<float> destination);
+    public void Download(Tensor source, Span<float> destination)
+    {
+        if (destination.Length != source.Length) throw new ArgumentException($"room for {destination.Length} values of a tensor {source}");
+        if (!destination.IsEmpty) DownloadCore(source, destination);
+    }
+
+    /// <summary>A tensor's values in an array of their own, row-major, after all work on it is done.</summary>
+    public float[] Download(Tensor source)
+    {
+        var values = new float[source.Length];
+        Download(source, values);
+        return values;
+    }
 
     /// <summary>Copies elements between two tensors of this device; shapes may differ where rows and columns agree.</summary>
-    public abstract void Copy(Tensor source, Tensor destination);
+    /// <exception cref="ArgumentException">Rows or columns differ.</exception>
+    public void Copy(Tensor source, Tensor destination)
+    {
+        if (source.Rows != destination.Rows || source.Columns != destination.Columns)
+            throw new ArgumentException($"copy of {source} to {destination}");
+        CopyCore(source, destination);
+    }
 
     /// <summary>Sets every element.</summary>
     public abstract void Fill(Tensor destination, float value);
@@ -65,6 +87,15 @@ public abstract class Device : IDisposable
 
     /// <summary>The error for an op without a kernel on this device.</summary>
     internal NotSupportedException Unsupported(string op) => new($"{op} has no kernel for {Name}; use --device cpu");
+
+    /// <summary><see cref="Upload"/> of at least one element, lengths checked.</summary>
+    protected abstract void UploadCore(ReadOnlySpan<float> source, Tensor destination);
+
+    /// <summary><see cref="Download(Tensor, Span{float})"/> of at least one element, lengths checked.</summary>
+    protected abstract void DownloadCore(Tensor source, Span<float> destination);
+
+    /// <summary><see cref="Copy"/>, rows and columns checked.</summary>
+    protected abstract void CopyCore(Tensor source, Tensor destination);
 
     /// <summary>Called once by <see cref="Dispose()"/>.</summary>
     protected virtual void Free()

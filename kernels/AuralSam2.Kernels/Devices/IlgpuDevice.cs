@@ -33,10 +33,8 @@ public abstract class IlgpuDevice : Device
     public override DeviceBuffer Allocate(long length) => new IlgpuBuffer(this, length);
 
     /// <inheritdoc/>
-    public override void Upload(ReadOnlySpan<float> source, Tensor destination)
+    protected override void UploadCore(ReadOnlySpan<float> source, Tensor destination)
     {
-        if (source.Length != destination.Length) throw new ArgumentException($"{source.Length} values for a tensor {destination}");
-        if (source.IsEmpty) return;
         if (destination.IsDense)
         {
             View(destination).CopyFromCPU(Accelerator.DefaultStream, source);
@@ -50,10 +48,8 @@ public abstract class IlgpuDevice : Device
     }
 
     /// <inheritdoc/>
-    public override void Download(Tensor source, Span<float> destination)
+    protected override void DownloadCore(Tensor source, Span<float> destination)
     {
-        if (destination.Length != source.Length) throw new ArgumentException($"room for {destination.Length} values of a tensor {source}");
-        if (destination.IsEmpty) return;
         if (source.IsDense)
         {
             View(source).CopyToCPU(Accelerator.DefaultStream, destination);
@@ -68,12 +64,7 @@ public abstract class IlgpuDevice : Device
     }
 
     /// <inheritdoc/>
-    public override void Copy(Tensor source, Tensor destination)
-    {
-        if (source.Rows != destination.Rows || source.Columns != destination.Columns)
-            throw new ArgumentException($"copy of {source} to {destination}");
-        RowTransferGpu.Copy(this, source, destination);
-    }
+    protected override void CopyCore(Tensor source, Tensor destination) => RowTransferGpu.Copy(this, source, destination);
 
     /// <inheritdoc/>
     public override void Fill(Tensor destination, float value) => RowTransferGpu.Fill(this, destination, value);

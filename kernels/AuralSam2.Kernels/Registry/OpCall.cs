@@ -15,12 +15,4 @@ public sealed class OpCall(Action run, params IDisposable?[] prepared) : IDispos
     {
         foreach (var item in prepared) item?.Dispose();
     }
-
-    /// <summary>An operand's values on the host: packing takes weights from there.</summary>
-    internal static float[] Values(Device device, Tensor tensor)
-    {
-        var values = new float[tensor.Length];
-        device.Download(tensor, values);
-        return values;
-    }
 }

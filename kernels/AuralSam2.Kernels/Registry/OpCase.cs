@@ -55,7 +55,7 @@ public sealed record OpCase
     /// <summary>The plain float64 reference: reads inputs, writes outputs, row-major without gaps.</summary>
     public required Action<double[][]> Reference { get; init; }
 
-    /// <summary>Small enough for the emulator, where a barrier costs tens of microseconds.</summary>
+    /// <summary>Small enough for the emulator, where a barrier costs tens of microseconds; the edges of GPU tiles are among them.</summary>
     public bool Tiny { get; init; }
 
     /// <summary>A shape of the real model at 1024 x 1024, for benchmarks; too slow for the reference.</summary>

@@ -9,8 +9,16 @@ internal static class WindowAttentionCases
     {
         yield return Of(new(4, 4, 2, 1, false), 8) with { Tiny = true };
         yield return Of(new(4, 2, 2, 2, true), 4) with { Tiny = true }; // one query is left of each window
-        yield return Of(new(1, 1, 1, 1, false), 16); // one token, one window
+        yield return Of(new(1, 1, 1, 1, false), 16) with { Tiny = true }; // one token, one window
         yield return Of(new(9, 7, 4, 2, false), 24, gap: 3); // overhangs on both sides
+        yield return Of(new(5, 7, 4, 1, false), 6, gap: 2) with { Tiny = true }; // the same, and heads of no whole quads
+        yield return Of(new(3, 2, 4, 3, false), 5) with { Tiny = true }; // the window is larger than the image
+        yield return Of(new(7, 7, 7, 1, false), 3) with { Tiny = true }; // 49 keys: two blocks on a GPU
+        yield return Of(new(6, 4, 4, 2, true), 7) with { Tiny = true }; // q-pool over an overhang
+        yield return Of(new(4, 8, 2, 1, true), 12, gap: 3) with { Tiny = true };
+        yield return Of(new(4, 4, 4, 1, false), 160) with { Tiny = true }; // blocks shrink to fit in a GPU's shared memory
+        // Scores of several hundred: the error of a score, 1e-7 of its size, is the relative error of its weight.
+        yield return Of(new(4, 4, 4, 1, false), 8, scale: 40) with { Tiny = true, Budget = 1e-4 };
         yield return Of(new(8, 8, 8, 3, false), 32); // the window is the image
         yield return Of(new(5, 6, 14, 1, false), 16); // the window is larger than the image
         yield return Of(new(16, 16, 14, 2, false), 8); // 196 keys: four blocks of queries, the last with 4
@@ -28,19 +36,19 @@ internal static class WindowAttentionCases
         yield return Of(new(32, 32, 7, 8, false), 96) with { Real = true }; // block 11
     }
 
-    private static OpCase Of(WindowGrid g, int headDim, int gap = 0)
+    private static OpCase Of(WindowGrid g, int headDim, int gap = 0, double scale = 1)
     {
         var channels = g.Heads * headDim;
         var keys = (double)g.Window * g.Window;
         return new OpCase
         {
             Op = "WindowAttention",
-            Label = $"{g.Height}x{g.Width}, window {g.Window}, {g.Heads} heads of {headDim}{(g.PoolQueries ? ", q-pool" : "")}{(gap == 0 ? "" : ", strided")}",
+            Label = $"{g.Height}x{g.Width}, window {g.Window}, {g.Heads} heads of {headDim}{(g.PoolQueries ? ", q-pool" : "")}{(scale == 1 ? "" : $", values to {scale}")}{(gap == 0 ? "" : ", strided")}",
             Operands =
             [
-                new("qkv", OperandRole.Input, [g.Height * g.Width, 3 * channels], RowGap: gap),
-                new("padding", OperandRole.Input, [3 * channels]),
-                new("y", OperandRole.Output, [g.OutputHeight * g.OutputWidth, channels], RowGap: gap),
+                new("qkv", OperandRole.Input, [g.Height * g.Width, 3 * channels], scale, RowGap: gap),
+                new("padding", OperandRole.Input, [3 * channels], scale),
+                new("y", OperandRole.Output, [g.OutputHeight * g.OutputWidth, channels], RowGap: 2 * gap),
             ],
             Flops = Attention.Flops(g.Across * g.Down * keys / (g.PoolQueries ? 4 : 1), keys, channels),
             Bytes = 4.0 * channels * ((3.0 * g.Height * g.Width) + ((double)g.OutputHeight * g.OutputWidth)),

@@ -87,7 +87,7 @@ internal static class Conv2dCases
             Bind = (device, t) =>
             {
                 var weights = Conv2d.Pack(
-                    device, OpCall.Values(device, t[1]), s.Outputs, s.Bias ? OpCall.Values(device, t[bias]) : [], s.Kernel, s.Stride, s.Padding);
+                    device, device.Download(t[1]), s.Outputs, s.Bias ? device.Download(t[bias]) : [], s.Kernel, s.Stride, s.Padding);
                 return new OpCall(() => Conv2d.Forward(device, t[0], weights, t[2], s.Activation, s.ResidualImages > 0 ? t[residual] : default), weights);
             },
             Reference = v =>

@@ -38,7 +38,7 @@ internal static class ConvTranspose2x2Cases
             Budget = ReferenceMath.SumBudget(channels),
             Bind = (device, t) =>
             {
-                var weights = ConvTranspose2x2.Pack(device, OpCall.Values(device, t[1]), channels, OpCall.Values(device, t[2]));
+                var weights = ConvTranspose2x2.Pack(device, device.Download(t[1]), channels, device.Download(t[2]));
                 return new OpCall(() => ConvTranspose2x2.Forward(device, t[0], weights, t[3], residual ? t[4] : default, activation), weights);
             },
             Reference = v =>

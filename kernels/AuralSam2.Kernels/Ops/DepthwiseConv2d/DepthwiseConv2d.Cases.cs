@@ -42,7 +42,7 @@ internal static class DepthwiseConv2dCases
             Budget = ReferenceMath.SumBudget(kernel * kernel),
             Bind = (device, t) =>
             {
-                var weights = DepthwiseConv2d.Pack(device, OpCall.Values(device, t[1]), OpCall.Values(device, t[2]));
+                var weights = DepthwiseConv2d.Pack(device, device.Download(t[1]), device.Download(t[2]));
                 return new OpCall(() => DepthwiseConv2d.Forward(device, t[0], weights, t[3], activation), weights.Taps.Buffer, weights.Bias.Buffer);
             },
             Reference = v =>

@@ -55,7 +55,7 @@ internal static class FeedForwardCases
             Bind = (device, t) =>
             {
                 PackedMatrix Pack(int weight, int outputs) =>
-                    Gemm.Pack(device, OpCall.Values(device, t[weight]), outputs, OpCall.Values(device, t[weight + 1]));
+                    Gemm.Pack(device, device.Download(t[weight]), outputs, device.Download(t[weight + 1]));
                 var weights = new FeedForwardWeights(
                     attention == 0 ? null : Pack(8, channels), new NormWeights(t[1], t[2], Epsilon), Pack(3, hidden), Pack(5, channels), activation);
                 return new OpCall(

@@ -47,17 +47,21 @@ internal static class GemmCases
     {
         yield return Of(new(5, 7, 3) { Tiny = true }); // smaller than a tile in every direction
         yield return Of(new(8, 16, 48) { Tiny = true }); // one whole tile of the widest set, nothing ragged
-        yield return Of(new(1, 1, 1));
-        yield return Of(new(0, 8, 4) { InPlace = true });
-        yield return Of(new(3, 19, 5) { Bias = false });
+        yield return Of(new(1, 1, 1) { Tiny = true });
+        yield return Of(new(0, 8, 4) { InPlace = true, Tiny = true });
+        yield return Of(new(3, 19, 5) { Bias = false, Tiny = true });
         yield return Of(new(64, 64, 64)); // four vectors of 16: two panels of two
         yield return Of(new(65, 97, 33) { Activation = Activation.Gelu, GapX = 3, GapY = 5 }); // a row, a k and a column too many
         yield return Of(new(7, 33, 113) { Activation = Activation.Relu, ResidualRows = 7 });
-        yield return Of(new(13, 40, 21) { Activation = Activation.Sigmoid });
+        yield return Of(new(13, 40, 21) { Activation = Activation.Sigmoid, Tiny = true }); // three slices of k on a GPU
         yield return Of(new(70, 24, 50) { Activation = Activation.Gelu, InPlace = true, GapY = 7 });
         yield return Of(new(130, 20, 50) { ResidualRows = 26 }); // repeats within what would be a block
         yield return Of(new(138, 20, 17) { ResidualRows = 69, Activation = Activation.Relu }); // repeats after a block and a bit
         yield return Of(new(12, 20, 16) { ResidualRows = 1 });
+        yield return Of(new(9, 17, 19) { Activation = Activation.Gelu, ResidualRows = 9, Tiny = true }); // a row, a k and columns beyond tiles of 8 and 16
+        yield return Of(new(12, 20, 17) { Activation = Activation.Relu, ResidualRows = 4, GapX = 1, GapY = 2, Tiny = true });
+        yield return Of(new(10, 18, 9) { Bias = false, InPlace = true, GapY = 2, Tiny = true });
+        yield return Of(new(5, 33, 18) { Norm = true, Activation = Activation.Sigmoid, GapX = 5, Tiny = true });
         yield return Of(new(9, 3100, 20) { InPlace = true }); // three stretches of k: the residual joins once
         yield return Of(new(2, 300, 500) { Activation = Activation.Relu }); // few rows: threads share the columns
         yield return Of(new(3, 5, 9) { Norm = true, Tiny = true });
@@ -88,7 +92,7 @@ internal static class GemmCases
         var bias = Add(s.Bias, new("bias", OperandRole.Input, [s.Outputs]));
         var normWeight = Add(s.Norm, new("norm weight", OperandRole.Input, [s.Inputs], Offset: 1));
         var normBias = Add(s.Norm, new("norm bias", OperandRole.Input, [s.Inputs]));
-        var residual = Add(s.ResidualRows > 0, new("residual", OperandRole.Input, [s.ResidualRows, s.Outputs]));
+        var residual = Add(s.ResidualRows > 0, new("residual", OperandRole.Input, [s.ResidualRows, s.Outputs], RowGap: s.GapX));
         var y = Add(true, new("y", s.InPlace ? OperandRole.InOut : OperandRole.Output, [s.Rows, s.Outputs], RowGap: s.GapY));
         var added = s.InPlace ? y : residual;
         return new OpCase
@@ -104,7 +108,7 @@ internal static class GemmCases
             Real = s.Real,
             Bind = (device, t) =>
             {
-                var packed = Gemm.Pack(device, OpCall.Values(device, t[weight]), s.Outputs, bias < 0 ? [] : OpCall.Values(device, t[bias]));
+                var packed = Gemm.Pack(device, device.Download(t[weight]), s.Outputs, bias < 0 ? [] : device.Download(t[bias]));
                 var fusion = new GemmFusion
                 {
                     Norm = s.Norm ? new NormWeights(t[normWeight], t[normBias], Epsilon) : null,
