@@ -19,7 +19,7 @@ internal sealed class OurTrunk : ITrunk
     {
         device = new CpuDevice(race.Threads);
         binder = new ParameterBinder(device, new WeightReader(new RuleWeights()));
-        hiera = new Hiera(Sam2Config.Named(race.Shape.Model).Trunk, binder, "image_encoder.trunk");
+        hiera = new Hiera(Sam2Config.Named(race.Shape.Model).Trunk, race.ImageSize, binder, "image_encoder.trunk");
         var size = race.ImageSize;
         var planes = new float[3 * size * size];
         RuleTensor.Fill("", "input.image", 0, 2, planes);

@@ -82,6 +82,7 @@ public sealed unsafe class CpuDevice : Device
         {
             bytes = (bytes + 0xFFFF) & ~(nuint)0xFFFF;
             NativeMemory.AlignedFree((void*)scratch[worker]);
+            (scratch[worker], scratchBytes[worker]) = (0, 0); // should the next line run out of memory
             scratch[worker] = (nint)NativeMemory.AlignedAlloc(bytes, 64);
             scratchBytes[worker] = bytes;
         }

@@ -9,6 +9,8 @@ namespace AuralSam2.Kernels;
 /// </remarks>
 public abstract class Device : IDisposable
 {
+    private bool disposed;
+
     /// <summary>Makes a device with an empty arena.</summary>
     protected Device() => Arena = new Arena(this);
 
@@ -112,5 +114,4 @@ public abstract class Device : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    private bool disposed;
 }

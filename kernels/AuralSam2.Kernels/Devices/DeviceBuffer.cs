@@ -3,12 +3,15 @@ namespace AuralSam2.Kernels;
 /// <summary>A block of device memory, in float32 elements. Disposing it frees the memory; views on it are then invalid.</summary>
 public abstract class DeviceBuffer : IDisposable
 {
+    private nint hostAddress;
+    private bool disposed;
+
     /// <summary>Describes a block that a device has just allocated.</summary>
     protected DeviceBuffer(Device device, long length, nint hostAddress)
     {
         Device = device;
         Length = length;
-        HostAddress = hostAddress;
+        this.hostAddress = hostAddress;
     }
 
     /// <summary>The device that owns the memory.</summary>
@@ -17,10 +20,13 @@ public abstract class DeviceBuffer : IDisposable
     /// <summary>Size in floats.</summary>
     public long Length { get; }
 
-    /// <summary>Address in host memory, or 0 where the memory is not the host's.</summary>
-    internal nint HostAddress { get; private set; }
+    /// <summary>Address in host memory.</summary>
+    /// <exception cref="InvalidOperationException">The memory is not the host's, or was given back.</exception>
+    internal nint HostAddress => hostAddress != 0
+        ? hostAddress
+        : throw new InvalidOperationException(disposed ? "a tensor is used after its memory was given back" : $"a tensor of {Device.Name} is given to an op on the host");
 
-    /// <summary>The whole block as a tensor.</summary>
+    /// <summary>A dense tensor at the start of the block.</summary>
     /// <exception cref="ArgumentException">The shape needs more elements than the block has.</exception>
     public Tensor View(params ReadOnlySpan<int> dims)
     {
@@ -38,9 +44,8 @@ public abstract class DeviceBuffer : IDisposable
         if (disposed) return;
         disposed = true;
         Free();
-        HostAddress = 0;
+        hostAddress = 0;
         GC.SuppressFinalize(this);
     }
 
-    private bool disposed;
 }

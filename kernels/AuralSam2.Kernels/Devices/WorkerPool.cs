@@ -26,6 +26,7 @@ internal sealed class WorkerPool : IDisposable
     private int count;
     private int next;
     private int pending;
+    private int busy;
 
     public WorkerPool(int threads)
     {
@@ -48,12 +49,33 @@ internal sealed class WorkerPool : IDisposable
     /// </summary>
     public void For(int count, Action<int, int> body)
     {
-        if (workers.Length == 0 || count <= 1)
+        ObjectDisposedException.ThrowIf(stopping, this);
+        if (Interlocked.Exchange(ref busy, 1) != 0) throw new InvalidOperationException("a device serves one caller at a time: an op is still running");
+        try
         {
-            for (var i = 0; i < count; i++) body(i, 0);
-            return;
+            if (workers.Length == 0 || count <= 1) for (var i = 0; i < count; i++) body(i, 0);
+            else Share(count, body);
+        }
+        finally
+        {
+            Volatile.Write(ref busy, 0);
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (gate)
+        {
+            stopping = true;
+            generation++;
+            Monitor.PulseAll(gate);
         }
 
+        foreach (var worker in workers) worker.Join();
+    }
+
+    private void Share(int count, Action<int, int> body)
+    {
         this.body = body;
         this.count = count;
         failure = null;
@@ -70,18 +92,6 @@ internal sealed class WorkerPool : IDisposable
         while (Volatile.Read(ref pending) > 0) spin.SpinOnce(sleep1Threshold: -1);
         this.body = null;
         failure?.Throw();
-    }
-
-    public void Dispose()
-    {
-        lock (gate)
-        {
-            stopping = true;
-            generation++;
-            Monitor.PulseAll(gate);
-        }
-
-        foreach (var worker in workers) worker.Join();
     }
 
     private void Loop(int worker)

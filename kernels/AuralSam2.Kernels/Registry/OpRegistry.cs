@@ -2,7 +2,7 @@ using AuralSam2.Kernels.Ops;
 
 namespace AuralSam2.Kernels.Registry;
 
-/// <summary>Every case of every op: what tests check, benchmarks time and <c>aural verify</c> runs on a user's machine.</summary>
+/// <summary>Every case of every op: what tests check and benchmarks time.</summary>
 public static class OpRegistry
 {
     /// <summary>All cases, op by op.</summary>

@@ -60,7 +60,7 @@ public readonly struct Tensor
     public Tensor Slice(int start, int count)
     {
         if (Shape.Rank < 2) throw new ArgumentOutOfRangeException(nameof(start), "slice a rank-1 tensor with SliceColumns");
-        if (start < 0 || count < 0 || start + count > Shape[0])
+        if (start < 0 || count < 0 || count > Shape[0] - start)
             throw new ArgumentOutOfRangeException(nameof(start), $"rows {start}..{start + count} of {Shape}");
         Span<int> dims = stackalloc int[Shape.Rank];
         for (var i = 0; i < dims.Length; i++) dims[i] = Shape[i];
@@ -83,7 +83,7 @@ public readonly struct Tensor
     /// <exception cref="ArgumentOutOfRangeException">The range leaves the innermost dimension.</exception>
     public Tensor SliceColumns(int start, int count)
     {
-        if (start < 0 || count < 0 || start + count > Columns)
+        if (start < 0 || count < 0 || count > Columns - start)
             throw new ArgumentOutOfRangeException(nameof(start), $"columns {start}..{start + count} of {Shape}");
         Span<int> dims = stackalloc int[Shape.Rank];
         for (var i = 0; i < dims.Length; i++) dims[i] = Shape[i];

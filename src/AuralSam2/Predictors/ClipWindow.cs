@@ -6,7 +6,7 @@ using AuralSam2.Models.Sam2;
 namespace AuralSam2.Predictors;
 
 /// <summary>
-/// What is kept of the frames that are fused together: the pyramid already brought to what decoder and fuser read, 26 MB a frame at
+/// What is kept of the frames that are fused together: the pyramid already brought to what decoder and fuser read, 29 MB a frame at
 /// 1024 x 1024 in place of the pyramid's 88.
 /// </summary>
 internal sealed class ClipWindow : IDisposable

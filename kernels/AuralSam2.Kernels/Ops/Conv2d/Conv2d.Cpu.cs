@@ -8,7 +8,7 @@ internal static unsafe class Conv2dCpu
 
     public static void Run(CpuDevice device, Tensor x, ConvWeights weights, Tensor y, Activation activation, Tensor residual)
     {
-        var matrix = (CpuPackedMatrix)weights.Matrix;
+        var matrix = CpuPackedMatrix.For(device, weights.Matrix);
         var inputs = matrix.Inputs;
         var blockRows = Math.Clamp(PatchFloats / inputs & ~7, 16, GemmCpu.BlockRows);
         if (!residual.IsEmpty && residual.Rows < y.Rows)

@@ -5,9 +5,9 @@ internal static unsafe class FeedForwardCpu
 {
     public static void Run(CpuDevice device, Tensor x, FeedForwardWeights weights, Tensor attention)
     {
-        var projection = (CpuPackedMatrix?)weights.Projection;
-        var expand = (CpuPackedMatrix)weights.Expand;
-        var contract = (CpuPackedMatrix)weights.Contract;
+        var projection = weights.Projection is { } matrix ? CpuPackedMatrix.For(device, matrix) : null;
+        var expand = CpuPackedMatrix.For(device, weights.Expand);
+        var contract = CpuPackedMatrix.For(device, weights.Contract);
         var channels = x.Columns;
         var hidden = expand.Outputs;
         var tail = Math.Max(GemmCpu.TailFloats(expand), GemmCpu.TailFloats(contract));

@@ -32,6 +32,13 @@ internal sealed unsafe class CpuPackedMatrix : PackedMatrix
     /// <param name="Vectors">Vectors in the panel, 1 to 3.</param>
     public readonly record struct Panel(int Column, int Vectors);
 
+    /// <summary>The matrix as the kernels of a device read it.</summary>
+    /// <exception cref="ArgumentException">It was packed for another device or instruction set.</exception>
+    public static CpuPackedMatrix For(CpuDevice device, PackedMatrix matrix) =>
+        matrix is CpuPackedMatrix packed && packed.Width == device.Isa.Lanes()
+            ? packed
+            : throw new ArgumentException($"a matrix [{matrix.Outputs}, {matrix.Inputs}] that was packed for another device is used on {device.Name}");
+
     /// <summary>Floats in a vector of the instruction set that this was packed for.</summary>
     public int Width { get; }
 

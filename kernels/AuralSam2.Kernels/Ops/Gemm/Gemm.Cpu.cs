@@ -13,6 +13,9 @@ internal static unsafe class GemmCpu
     /// <summary>Rows of a block.</summary>
     public const int BlockRows = 64;
 
+    /// <summary>Floats of the largest tile: 8 rows of 3 vectors of 16, rounded up.</summary>
+    private const int TileFloats = 8 * 64;
+
     /// <summary>Longest stretch of k that one tile runs: beyond it a panel falls out of the second-level cache between tiles.</summary>
     private const int BlockK = 1536;
 
@@ -66,8 +69,8 @@ internal static unsafe class GemmCpu
         });
     }
 
-    /// <summary>Scratch that <see cref="Block(CpuIsa, CpuPackedMatrix, int, int, int, float*, nint, float*, nint, in Epilogue, float*)"/> needs, in floats: the last rows of A and one tile of C.</summary>
-    public static nint TailFloats(CpuPackedMatrix weight) => (8 * (((nint)weight.Inputs + 15) & ~15)) + (8 * 64);
+    /// <summary>Scratch that <see cref="Block(CpuIsa, CpuPackedMatrix, int, int, int, float*, nint, float*, nint, in Epilogue, float*)"/> needs, in floats: the last rows of A, one tile of C and one of the residual.</summary>
+    public static nint TailFloats(CpuPackedMatrix weight) => (8 * (((nint)weight.Inputs + 15) & ~15)) + (2 * TileFloats);
 
     /// <summary>One block of rows against all panels.</summary>
     public static void Block(CpuIsa isa, CpuPackedMatrix weight, int rows, float* a, nint strideA, float* c, nint strideC, in Epilogue epilogue, float* scratch) =>
@@ -91,9 +94,10 @@ internal static unsafe class GemmCpu
         var whole = rows / S.TileRows * S.TileRows;
         var tailRows = rows - whole;
         var tailC = scratch;
-        var tailA = scratch + (8 * 64);
+        var tailResidual = tailC + TileFloats;
+        var tailA = tailResidual + TileFloats;
         nint strideTail = (weight.Inputs + 15) & ~15;
-        if (tailRows > 0) CopyTail(tailRows, S.TileRows, weight.Inputs, a + (whole * strideA), strideA, tailA, strideTail);
+        if (tailRows > 0) CopyRows(tailRows, weight.Inputs, a + (whole * strideA), strideA, tailA, strideTail);
 
         for (var p = from; p < to; p++)
         {
@@ -105,9 +109,13 @@ internal static unsafe class GemmCpu
             for (var i = direct; i < rows; i += S.TileRows)
             {
                 var count = Math.Min(S.TileRows, rows - i);
-                if (count == S.TileRows) Tiles<S, V>(weight, panel, S.TileRows, a + (i * strideA), strideA, tailC, columns, null, 0);
-                else Tiles<S, V>(weight, panel, S.TileRows, tailA, strideTail, tailC, columns, null, 0);
-                StoreTail(count, valid, tailC, columns, RowsOf(epilogue, i, panel.Column), epilogue.StrideResidual, c + (i * strideC) + panel.Column, strideC);
+                // The same sums in the same order as in a whole tile: a row's bits do not depend on where its block ends.
+                var residual = RowsOf(epilogue, i, panel.Column);
+                if (residual != null) CopyRows(count, valid, residual, epilogue.StrideResidual, tailResidual, columns);
+                var start = residual == null ? null : tailResidual;
+                if (count == S.TileRows) Tiles<S, V>(weight, panel, S.TileRows, a + (i * strideA), strideA, tailC, columns, start, columns);
+                else Tiles<S, V>(weight, panel, S.TileRows, tailA, strideTail, tailC, columns, start, columns);
+                CopyRows(count, valid, tailC, columns, c + (i * strideC) + panel.Column, strideC);
             }
 
             if (epilogue.Activation != Activation.None) ElementwiseCpu.Activate(isa, epilogue.Activation, rows, valid, c + panel.Column, strideC);
@@ -143,22 +151,10 @@ internal static unsafe class GemmCpu
         }
     }
 
-    private static void CopyTail(int rows, int tileRows, int columns, float* a, nint strideA, float* tail, nint strideTail)
-    {
-        for (var r = 0; r < tileRows; r++)
-        {
-            var target = new Span<float>(tail + (r * strideTail), columns);
-            if (r < rows) new ReadOnlySpan<float>(a + (r * strideA), columns).CopyTo(target);
-            else target.Clear();
-        }
-    }
-
-    private static void StoreTail(int rows, int columns, float* tile, nint strideTile, float* residual, nint strideResidual, float* c, nint strideC)
+    /// <summary>Copies rows; what lies beyond them in a tile is never stored.</summary>
+    private static void CopyRows(int rows, int columns, float* source, nint strideSource, float* target, nint strideTarget)
     {
         for (var r = 0; r < rows; r++)
-        {
-            for (var j = 0; j < columns; j++)
-                c[(r * strideC) + j] = tile[(r * strideTile) + j] + (residual == null ? 0f : residual[(r * strideResidual) + j]);
-        }
+            new ReadOnlySpan<float>(source + (r * strideSource), columns).CopyTo(new Span<float>(target + (r * strideTarget), columns));
     }
 }

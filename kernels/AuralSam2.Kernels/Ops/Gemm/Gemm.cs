@@ -56,7 +56,7 @@ public static class Gemm
         using var timing = device.Time("Gemm", Flops(x.Rows, weight), Bytes(x, weight, y, fusion));
         switch (device)
         {
-            case CpuDevice cpu: GemmCpu.Run(cpu, x, (CpuPackedMatrix)weight, y, fusion); break;
+            case CpuDevice cpu: GemmCpu.Run(cpu, x, CpuPackedMatrix.For(cpu, weight), y, fusion); break;
             case IlgpuDevice gpu: GemmGpu.Run(gpu, x, (GpuPackedMatrix)weight, y, fusion); break;
             default: throw device.Unsupported("Gemm");
         }

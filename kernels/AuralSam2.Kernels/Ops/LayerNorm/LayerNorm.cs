@@ -10,7 +10,7 @@ public readonly record struct NormWeights(Tensor Weight, Tensor Bias, float Epsi
 /// Layer normalisation over channels: y = act(w (x - mean) / sqrt(var + eps) + b) per row, biased variance.
 /// With channel-last activations this is SAM2's <c>LayerNorm2d</c> as well.
 /// </summary>
-public static partial class LayerNorm
+public static class LayerNorm
 {
     /// <summary>Normalises every row.</summary>
     /// <param name="device">Where it runs.</param>

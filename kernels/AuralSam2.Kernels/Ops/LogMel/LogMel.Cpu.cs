@@ -1,6 +1,6 @@
 namespace AuralSam2.Kernels.Ops;
 
-/// <summary>A run of windows is an item; a triangle covers 2 to 20 of the 257 frequencies, and only those are added.</summary>
+/// <summary>A run of windows is an item; a triangle covers few of the 257 frequencies, and only those are added.</summary>
 internal static unsafe class LogMelCpu
 {
     private const int FramesPerItem = 64;

@@ -40,99 +40,79 @@ public static class Resize
 }
 
 /// <summary>Which inputs an output of one axis is made of, and their weights.</summary>
-internal readonly record struct ResizeTaps(int[] First, float[] Weights, int Count)
+/// <param name="Inputs"><c>[outputs, Count]</c>: inputs, within the axis.</param>
+/// <param name="Weights"><c>[outputs, Count]</c>.</param>
+/// <param name="Count">Inputs of an output; those not needed have weight 0.</param>
+internal readonly record struct ResizeTaps(int[] Inputs, float[] Weights, int Count)
 {
-    /// <summary>Taps of an axis. Weights are [outputs, Count]; inputs First[i] .. First[i] + Count - 1 are clamped to the axis by the reader.</summary>
+    /// <summary>Taps of an axis; positions beyond its ends are those of the end.</summary>
     public static ResizeTaps Of(int inputs, int outputs, ResizeMode mode)
     {
         var scale = (double)inputs / outputs;
-        // Nearest is computed in float32 where checkpoints' code does so: floor(i * (float)scale).
-        var (support, count) = mode switch
+        var support = Math.Max(1.0, scale); // of the antialiasing triangle, to either side
+        var count = mode switch
         {
-            ResizeMode.Nearest => (0.0, 1),
-            ResizeMode.Bilinear => (1.0, 2),
-            ResizeMode.Bicubic => (2.0, 4),
-            _ => (Math.Max(1.0, scale), (int)Math.Ceiling(2 * Math.Max(1.0, scale)) + 1),
+            ResizeMode.Nearest => 1,
+            ResizeMode.Bilinear => 2,
+            ResizeMode.Bicubic => 4,
+            _ => (int)Math.Ceiling(2 * support) + 1,
         };
-        var taps = new ResizeTaps(new int[outputs], new float[outputs * count], count);
+        var taps = new ResizeTaps(new int[outputs * count], new float[outputs * count], count);
         for (var i = 0; i < outputs; i++)
         {
             var center = ((i + 0.5) * scale) - 0.5;
-            switch (mode)
+            var weights = taps.Weights.AsSpan(i * count, count);
+            var first = mode switch
             {
-                case ResizeMode.Nearest:
-                    taps.First[i] = Math.Min((int)MathF.Floor(i * (float)scale), inputs - 1);
-                    taps.Weights[i] = 1;
-                    break;
-                case ResizeMode.Bilinear:
-                    center = Math.Max(center, 0);
-                    taps.First[i] = (int)center;
-                    var t = (float)(center - taps.First[i]);
-                    (taps.Weights[2 * i], taps.Weights[(2 * i) + 1]) = (1 - t, t);
-                    break;
-                case ResizeMode.Bicubic:
-                    var floor = (int)Math.Floor(center);
-                    taps.First[i] = floor - 1;
-                    for (var k = 0; k < 4; k++) taps.Weights[(4 * i) + k] = (float)Cubic(center - (floor - 1 + k));
-                    break;
-                default:
-                    Triangle(taps, i, inputs, center, support);
-                    break;
-            }
+                ResizeMode.Nearest => Nearest(i, inputs, outputs, weights),
+                ResizeMode.Bilinear => Linear(center, weights),
+                ResizeMode.Bicubic => Cubic(center, weights),
+                _ => Triangle(center, support, inputs, weights),
+            };
+            for (var k = 0; k < count; k++) taps.Inputs[(i * count) + k] = Math.Clamp(first + k, 0, inputs - 1);
         }
 
         return taps;
     }
 
-    private static void Triangle(ResizeTaps taps, int i, int inputs, double center, double support)
+    /// <summary>floor(i * scale), in float32 as the code that checkpoints were trained with computes it.</summary>
+    private static int Nearest(int i, int inputs, int outputs, Span<float> weights)
+    {
+        weights[0] = 1;
+        return (int)MathF.Floor(i * ((float)inputs / outputs));
+    }
+
+    private static int Linear(double center, Span<float> weights)
+    {
+        center = Math.Max(center, 0);
+        var first = (int)center;
+        weights[1] = (float)(center - first);
+        weights[0] = 1 - weights[1];
+        return first;
+    }
+
+    private static int Cubic(double center, Span<float> weights)
+    {
+        var first = (int)Math.Floor(center) - 1;
+        for (var k = 0; k < 4; k++) weights[k] = (float)Keys(center - (first + k));
+        return first;
+    }
+
+    private static int Triangle(double center, double support, int inputs, Span<float> weights)
     {
         var first = Math.Max(0, (int)(center - support + 1));
         var last = Math.Min(inputs, (int)(center + support + 1));
-        taps.First[i] = first;
         var sum = 0.0;
         for (var k = first; k < last; k++) sum += Math.Max(0, 1 - (Math.Abs(k - center) / support));
-        for (var k = first; k < last; k++) taps.Weights[(i * taps.Count) + k - first] = (float)(Math.Max(0, 1 - (Math.Abs(k - center) / support)) / sum);
+        for (var k = first; k < last; k++) weights[k - first] = (float)(Math.Max(0, 1 - (Math.Abs(k - center) / support)) / sum);
+        return first;
     }
 
     /// <summary>Cubic convolution (Keys 1981) with A = -0.75.</summary>
-    private static double Cubic(double x)
+    private static double Keys(double x)
     {
         const double a = -0.75;
         x = Math.Abs(x);
         return x <= 1 ? ((((a + 2) * x) - (a + 3)) * x * x) + 1 : x < 2 ? (((((x - 5) * x) + 8) * x) - 4) * a : 0;
-    }
-}
-
-/// <summary>Separable: a row of the output is an item; the input rows it needs are blended first, then its columns are read off.</summary>
-internal static unsafe class ResizeCpu
-{
-    public static void Run(CpuDevice device, Tensor x, Tensor y, ResizeMode mode)
-    {
-        var (height, width, newHeight, newWidth) = (x.Shape[^2], x.Shape[^1], y.Shape[^2], y.Shape[^1]);
-        var planes = x.Shape.Rank == 3 ? x.Shape[0] : 1;
-        ResizeTaps down = ResizeTaps.Of(height, newHeight, mode), across = ResizeTaps.Of(width, newWidth, mode);
-        device.Pool.For(planes * newHeight, (item, worker) =>
-        {
-            var i = item % newHeight;
-            var plane = x.Pointer + ((nint)(item / newHeight) * height * width);
-            var blended = new Span<float>(device.Scratch(worker, width), width);
-            blended.Clear();
-            for (var k = 0; k < down.Count; k++)
-            {
-                var weight = down.Weights[(i * down.Count) + k];
-                if (weight == 0) continue;
-                var row = Math.Clamp(down.First[i] + k, 0, height - 1);
-                fixed (float* sum = blended) ElementwiseCpu.AddRow(device.Isa, width, sum, plane + ((nint)row * width), sum, weight);
-            }
-
-            var target = new Span<float>(y.Pointer + ((nint)item * newWidth), newWidth);
-            for (var j = 0; j < newWidth; j++)
-            {
-                var sum = 0f;
-                for (var k = 0; k < across.Count; k++)
-                    sum += across.Weights[(j * across.Count) + k] * blended[Math.Clamp(across.First[j] + k, 0, width - 1)];
-                target[j] = sum;
-            }
-        });
     }
 }

@@ -11,20 +11,20 @@ internal sealed class Hiera
 {
     private readonly HieraConfig config;
     private readonly Device device;
-    private readonly ParameterBinder binder;
+    private readonly Tensor positions;
     private readonly ConvWeights patchEmbed;
-    private readonly float[] background;
-    private readonly float[] window;
     private readonly HieraBlock[] blocks;
-    private Tensor positions;
 
-    public Hiera(HieraConfig config, ParameterBinder binder, string prefix)
+    /// <summary>Reads the trunk.</summary>
+    /// <param name="config">Shape of the trunk.</param>
+    /// <param name="imageSize">Edge of the input in pixels.</param>
+    /// <param name="binder">Parameters.</param>
+    /// <param name="prefix">Name of the trunk.</param>
+    public Hiera(HieraConfig config, int imageSize, ParameterBinder binder, string prefix)
     {
         this.config = config;
-        this.binder = binder;
         device = binder.Device;
-        background = binder.Host(prefix + ".pos_embed", 1, config.EmbedDim, config.PositionEdge, config.PositionEdge);
-        window = binder.Host(prefix + ".pos_embed_window", 1, config.EmbedDim, config.Windows[0], config.Windows[0]);
+        positions = Positions(imageSize / 4, binder, prefix);
         patchEmbed = binder.Convolution(prefix + ".patch_embed.proj", config.EmbedDim, 3, kernel: 7, stride: 4, padding: 3);
 
         var all = new List<HieraBlock>();
@@ -54,8 +54,7 @@ internal sealed class Hiera
         for (var stage = 0; stage < outputs.Length; stage++) outputs[stage] = device.Rent(grid >> stage, grid >> stage, config.Channels(stage));
 
         using var scope = device.Scope();
-        var table = Positions(grid);
-        observe?.Invoke("trunk.pos_embed_interp", table);
+        observe?.Invoke("trunk.pos_embed_interp", positions);
         if (observe is not null)
         {
             Conv2d.Forward(device, image, patchEmbed, outputs[0]);
@@ -63,7 +62,7 @@ internal sealed class Hiera
             observe("trunk.patch_embed", outputs[0]);
         }
 
-        Conv2d.Forward(device, image, patchEmbed, outputs[0], residual: table);
+        Conv2d.Forward(device, image, patchEmbed, outputs[0], residual: positions);
         var index = 0;
         for (var stage = 0; stage < outputs.Length; stage++)
         {
@@ -80,22 +79,22 @@ internal sealed class Hiera
         return outputs;
     }
 
-    /// <summary>The background table, enlarged, plus the window table, tiled: <c>[grid, grid, channels]</c>. Made once per size.</summary>
-    private Tensor Positions(int grid)
+    /// <summary>The background table, enlarged, plus the window table, tiled: <c>[grid, grid, channels]</c>.</summary>
+    private Tensor Positions(int grid, ParameterBinder binder, string prefix)
     {
-        if (!positions.IsEmpty && positions.Shape[0] == grid) return positions;
+        var (channels, stored, edge) = (config.EmbedDim, config.PositionEdge, config.Windows[0]);
+        float[] background = binder.Host(prefix + ".pos_embed", 1, channels, stored, stored), window = binder.Host(prefix + ".pos_embed_window", 1, channels, edge, edge);
+        if (binder.Declaring) return default;
         using var scope = device.Scope();
-        var (channels, edge) = (config.EmbedDim, config.Windows[0]);
-        Tensor small = device.Rent(channels, config.PositionEdge, config.PositionEdge), large = device.Rent(channels, grid, grid);
+        Tensor small = device.Rent(channels, stored, stored), large = device.Rent(channels, grid, grid);
         device.Upload(background, small);
         Resize.Forward(device, small, large, ResizeMode.Bicubic);
-        var planes = new float[large.Length];
-        device.Download(large, planes);
+        var planes = device.Download(large);
         var table = new float[planes.Length];
         for (var y = 0; y < grid; y++)
             for (var x = 0; x < grid; x++)
                 for (var c = 0; c < channels; c++)
                     table[(((y * grid) + x) * channels) + c] = planes[(((c * grid) + y) * grid) + x] + window[(((c * edge) + (y % edge)) * edge) + (x % edge)];
-        return positions = binder.Upload(table, grid, grid, channels);
+        return binder.Upload(table, grid, grid, channels);
     }
 }

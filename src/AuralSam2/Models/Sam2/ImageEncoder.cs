@@ -11,7 +11,7 @@ internal sealed class ImageEncoder
     public ImageEncoder(Sam2Config config, ParameterBinder binder)
     {
         device = binder.Device;
-        Trunk = new Hiera(config.Trunk, binder, "image_encoder.trunk");
+        Trunk = new Hiera(config.Trunk, config.ImageSize, binder, "image_encoder.trunk");
         neck = new FpnNeck(config.Trunk, binder, "image_encoder.neck");
     }
 

@@ -49,7 +49,7 @@ internal sealed class MemoryBank : IDisposable
     /// <param name="isConditioning">Whether every frame sees it, or only the ones after.</param>
     public Entry Add(int frame, bool isConditioning)
     {
-        // Only forward tracking: a frame sees spatial memories six frames back and pointers fifteen back.
+        // Only forward tracking: no later frame looks back further than its pointers do.
         foreach (var old in others.Keys.Where(f => f < frame - MaxPointers).ToArray())
         {
             free.Push(others[old]);
