@@ -131,7 +131,7 @@ public sealed class BrokenFixtureTests : IDisposable
         return folder.File("copy.safetensors");
     }
 
-    /// <summary>A copy in which one value in the middle of a tensor (of stats: the mean) is off by a thousandth of the stage's largest magnitude.</summary>
+    /// <summary>A copy in which one value of a tensor (of stats: the mean) is off by a thousandth of the stage's largest magnitude.</summary>
     private string Copy(string fixture, string changed)
     {
         using var file = SafetensorsFile.Open(Repository.Golden(fixture + ".safetensors"));
@@ -152,7 +152,7 @@ public sealed class BrokenFixtureTests : IDisposable
         float[] values = [.. MemoryMarshal.Cast<byte, float>(file.RawBytes(name))];
         var sample = name.EndsWith("@sample", StringComparison.Ordinal);
         var scale = sample ? file.ReadDoubles(name.Replace("@sample", "@stats", StringComparison.Ordinal))[2] : values.Max(Math.Abs);
-        // Near, not at, the first value: in padded windows that is a cell of the image.
+        // Near the start: in padded windows that is a cell of the image.
         values[Math.Min(3, values.Length - 1)] += (float)(1e-3 * scale);
         return SafetensorsTensor.Of(name, shape, values);
     }
