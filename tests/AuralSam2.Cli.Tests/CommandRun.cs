@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace AuralSam2.Cli.Tests;
 
 /// <summary>What a command line printed and how it ended.</summary>
@@ -20,14 +18,8 @@ internal sealed record CommandRun(int Code, string Out, string Error)
     /// <summary>Runs the built command as its own process, as a person does.</summary>
     public static CommandRun OfProcess(string folder, params string[] args)
     {
-        var start = new ProcessStartInfo("dotnet") { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
-        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "aural.dll"));
-        foreach (var arg in args) start.ArgumentList.Add(arg);
-        using var process = Process.Start(start)!;
-        var error = process.StandardError.ReadToEndAsync();
-        var output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return new CommandRun(process.ExitCode, output, error.Result);
+        using var command = new RunningCommand(folder, [], args);
+        return command.End();
     }
 
     /// <summary>Asserts a foreseen failure: one line for a person, nothing on standard output, no stack trace.</summary>

@@ -46,7 +46,7 @@ internal static class MediaFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new MediaException($"{path}: cannot be written: {OneLine(e)}", e);
+            throw new MediaException($"{path}: cannot be written: {OneLine(e).Replace($" : '{temporary}'", "", StringComparison.Ordinal)}; free some room, or write elsewhere", e);
         }
         finally
         {

@@ -33,8 +33,7 @@ internal sealed class AuralSam2Network : IDisposable
         var declaring = WeightReader.ForDeclaring();
         _ = new AuralSam2Network(sam2, fuser, new ParameterBinder(device, declaring));
         WeightCheck.Verify(weights, declaring.Declared, IsOfAnotherPart);
-        var total = declaring.Declared.Sum(p => (double)p.Shape.Aggregate(1L, (n, d) => n * d));
-        var reader = new WeightReader(weights) { Progress = progress is null ? null : new Share(progress, total) };
+        var reader = new WeightReader(weights) { Progress = progress is null ? null : new Share(progress, declaring.ElementsDeclared) };
         var binder = new ParameterBinder(device, reader);
         try
         {

@@ -21,7 +21,7 @@ public sealed class AudioVisualPredictor(AuralSam2Model model)
     /// <param name="progress">Told after every step.</param>
     /// <param name="cancellation">Looked at between blocks of the network.</param>
     /// <returns>One result per frame, in order, as soon as its window is done.</returns>
-    /// <exception cref="ArgumentException">No frames, no samples, a window below 1, or text features missing or superfluous for the weights.</exception>
+    /// <exception cref="ArgumentException">No frames, no samples, a window below 1, or text features missing, superfluous for the weights, or of another size.</exception>
     /// <exception cref="MediaException">A frame cannot be read.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public IEnumerable<SegmentedFrame> Segment(
@@ -36,6 +36,10 @@ public sealed class AudioVisualPredictor(AuralSam2Model model)
                 options.TextFeatures is null ? $"{model.Weights} are Ref-AVS weights: they need the features of a sentence" : $"{model.Weights} are AVS weights: they take no sentence",
                 nameof(options));
         }
+
+        const int features = AuralFuser.TextTokens * AuralFuser.TextChannels;
+        if (options.TextFeatures is { } text && text.Length != features)
+            throw new ArgumentException($"{text.Length} text features: {AuralFuser.TextTokens} vectors of {AuralFuser.TextChannels} are {features}", nameof(options));
 
         return Windows(frames, sound, options, progress, cancellation);
     }

@@ -23,15 +23,13 @@ internal static partial class AuralFixture
     public static void Run(Device device, StageComparison comparison, CancellationToken cancellation)
     {
         var fixture = comparison.Fixture;
-        var frames = int.Parse(fixture.Metadata("T"), CultureInfo.InvariantCulture);
-        var variant = fixture.Metadata("variant") == "ref" ? FuserVariant.Ref : FuserVariant.Avs;
-        var depths = JsonSerializer.Deserialize<int[]>(fixture.Metadata("f_depths"))!;
+        var frames = fixture.Metadata("T") is { Length: > 0 } told ? int.Parse(told, CultureInfo.InvariantCulture) : fixture.ShapeOf("fuser.vgg_cat")[0];
+        var variant = fixture.Metadata("variant").StartsWith("ref", StringComparison.OrdinalIgnoreCase) ? FuserVariant.Ref : FuserVariant.Avs;
         using var weights = fixture.Weights();
-        using var network = AuralSam2Network.Load(device, fixture.Sam2(), new FuserConfig(variant, depths, AudioDepth: 3), weights);
+        using var network = AuralSam2Network.Load(device, fixture.Sam2(), new FuserConfig(variant, FrameDepths(fixture), AudioDepth(fixture)), weights);
         using var window = new ClipWindow(network, frames);
         using var scope = device.Scope();
-        for (var t = 0; t < frames; t++) cancellation.ThrowIfCancellationRequested();
-        Encode(network, fixture, window, frames);
+        Encode(network, fixture, window, frames, cancellation);
 
         var examples = device.Rent(frames, 2, LogMel.ExampleFrames, LogMel.Bands);
         device.Upload(fixture.Input("input.spect", ExampleScale, examples.Length), examples);
@@ -50,15 +48,26 @@ internal static partial class AuralFixture
         }
     }
 
+    private static int[] FrameDepths(Fixture fixture) => fixture.Metadata("f_depths") is { Length: > 0 } told
+        ? JsonSerializer.Deserialize<int[]>(told)!
+        : [.. Enumerable.Range(0, AuralFuser.Levels).Select(level => Blocks(fixture, $"fuser.l{level}.f"))];
+
+    private static int AudioDepth(Fixture fixture) => Blocks(fixture, "fuser.l0.a") is > 0 and var stored ? stored : FuserConfig.Published().AudioDepth;
+
+    /// <summary>Stages whose name is the prefix and a number.</summary>
+    private static int Blocks(Fixture fixture, string prefix) =>
+        fixture.Stages.Count(s => s.StartsWith(prefix, StringComparison.Ordinal) && int.TryParse(s.AsSpan(prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out _));
+
     /// <summary>Small fixtures start from images, large ones from a pyramid.</summary>
-    private static void Encode(AuralSam2Network network, Fixture fixture, ClipWindow window, int frames)
+    private static void Encode(AuralSam2Network network, Fixture fixture, ClipWindow window, int frames, CancellationToken cancellation)
     {
         var (device, size) = (network.Device, network.Sam2.Config.ImageSize);
-        if (fixture.Note.Contains("input.video", StringComparison.Ordinal))
+        if (!fixture.Mentions("input.fpn"))
         {
             var video = fixture.Map("input.video", ImageEncoderFixture.ImageScale, frames, 3, size);
             for (var t = 0; t < frames; t++)
             {
+                cancellation.ThrowIfCancellationRequested();
                 using var scope = device.Scope();
                 var image = device.Rent(size, size, 3);
                 device.Upload(video.AsSpan(t * (int)image.Length, (int)image.Length), image);

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using AuralSam2.Kernels;
 using AuralSam2.Weights;
 
@@ -25,15 +26,22 @@ public static class FixtureVerifier
         using var fixture = new Fixture(path);
         if (fixture.Kind.Length == 0) throw new WeightsException($"{path}: this is no fixture: its metadata has no 'kind'");
         var comparison = new StageComparison(fixture, device, fixture.Kind == "aural" ? ClipBudget : ModuleBudget);
-        switch (fixture.Kind)
+        try
         {
-            case "image_encoder": ImageEncoderFixture.Run(device, comparison); break;
-            case "mask_decoder": MaskDecoderFixture.Run(device, comparison); break;
-            case "vggish": VggishFixture.Run(device, comparison); break;
-            case "aural": AuralFixture.Run(device, comparison, cancellation); break;
-            case "memory_modules": MemoryModulesFixture.Run(device, comparison); break;
-            default:
-                return new FixtureReport(path, fixture.Kind, fixture.Model, FixtureVerdict.Unsupported, [], [.. fixture.Stages], 0, $"fixtures of kind '{fixture.Kind}' are not supported yet");
+            switch (fixture.Kind)
+            {
+                case "image_encoder": ImageEncoderFixture.Run(device, comparison); break;
+                case "mask_decoder": MaskDecoderFixture.Run(device, comparison, cancellation); break;
+                case "vggish": VggishFixture.Run(device, comparison); break;
+                case "aural": AuralFixture.Run(device, comparison, cancellation); break;
+                case "memory_modules": MemoryModulesFixture.Run(device, comparison); break;
+                default:
+                    return new FixtureReport(path, fixture.Kind, fixture.Model, FixtureVerdict.Unsupported, [], [.. fixture.Stages], 0, $"fixtures of kind '{fixture.Kind}' are not supported yet");
+            }
+        }
+        catch (Exception error) when (error is ArgumentException or FormatException or OverflowException or IndexOutOfRangeException or JsonException)
+        {
+            throw new WeightsException($"{path}: what it holds does not fit a fixture of kind '{fixture.Kind}' ({error.Message})", error);
         }
 
         return comparison.Report();

@@ -23,7 +23,7 @@ internal static class ImageEncoderFixture
         var decoder = new MaskDecoder(binder);
         using var scope = device.Scope();
         var image = device.Rent(config.ImageSize, config.ImageSize, 3);
-        device.Upload(fixture.Map("input.image", fixture.FromNote("scale") ?? ImageScale, 1, 3, config.ImageSize), image);
+        device.Upload(fixture.Map("input.image", ImageScale, 1, 3, config.ImageSize), image);
         var observe = comparison.Observer();
         var levels = encoder.Forward(image, observe);
 

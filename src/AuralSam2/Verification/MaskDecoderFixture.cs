@@ -17,7 +17,7 @@ internal static partial class MaskDecoderFixture
 {
     private const double MaskScale = 8;
 
-    public static void Run(Device device, StageComparison comparison)
+    public static void Run(Device device, StageComparison comparison, CancellationToken cancellation)
     {
         var fixture = comparison.Fixture;
         var config = fixture.Sam2();
@@ -25,7 +25,7 @@ internal static partial class MaskDecoderFixture
         using var binder = new ParameterBinder(device, new WeightReader(weights));
         var modules = new Modules(
             device, comparison, config, new ImageEncoder(config, binder), new PromptEncoder(config, binder), new MaskDecoder(binder), new SamHeads(config, binder), new MemoryWeights(config, binder));
-        modules.Run();
+        modules.Run(cancellation);
     }
 
     private sealed record Modules(
@@ -33,7 +33,7 @@ internal static partial class MaskDecoderFixture
     {
         private int Cells => Config.Grid * Config.Grid;
 
-        public void Run()
+        public void Run(CancellationToken cancellation)
         {
             using var scope = Device.Scope();
             var observe = Comparison.Observer();
@@ -48,8 +48,15 @@ internal static partial class MaskDecoderFixture
             string[] scenarios = [.. fixture.Stages.Where(s => s.EndsWith(".sparse", StringComparison.Ordinal)).Select(s => s[..^".sparse".Length])];
             string[] selections = [.. fixture.Stages.Select(s => SelectionName().Match(s)).Where(m => m.Success).Select(m => m.Groups[1].Value).Distinct()];
             foreach (var scenario in scenarios)
-                Decode(scenario, [.. selections.Where(s => s == scenario || (!scenarios.Contains(s) && s.StartsWith(scenario + "_", StringComparison.Ordinal)))], image, stride4, stride8);
+            {
+                cancellation.ThrowIfCancellationRequested();
+                Decode(scenario, [.. selections.Where(s => ScenarioOf(s, scenarios) == scenario)], image, stride4, stride8);
+            }
         }
+
+        /// <summary>A choice is made from its own scenario, or from the one whose name it prolongs: pt1_thresh0.9 from pt1, box_pt_thresh0.9 from box_pt.</summary>
+        private static string? ScenarioOf(string selection, string[] scenarios) => scenarios
+            .Where(s => selection == s || selection.StartsWith(s + "_", StringComparison.Ordinal)).MaxBy(s => s.Length);
 
         /// <summary>The image as a frame without memory.</summary>
         private void Encode(Tensor image, Tensor stride4, Tensor stride8)
@@ -69,8 +76,8 @@ internal static partial class MaskDecoderFixture
             var sparse = Sparse(scenario);
             if (!sparse.IsEmpty) observe("sparse", sparse);
             else Comparison.Compare(scenario + ".sparse", []);
-            var mask = MaskPrompt(scenario);
             Tensor dense = Device.Rent(Cells, FpnNeck.Channels), source = Device.Rent(Cells, FpnNeck.Channels);
+            var mask = MaskPrompt(scenario, dense);
             PromptEncoder.Dense(mask, dense);
             observe("dense", dense.Reshape(Config.Grid, Config.Grid, FpnNeck.Channels), StageLayout.Map);
             PromptEncoder.AddDense(image, mask, source);
@@ -94,15 +101,17 @@ internal static partial class MaskDecoderFixture
             return PromptEncoder.Sparse(points, pad: false);
         }
 
-        /// <summary>Scenarios with a mask carry the word in their name; the note says how it is made.</summary>
-        private Tensor MaskPrompt(string scenario)
+        /// <summary>A scenario has a mask where its dense prompt is not the learned vector for none; the note may say how the mask is made.</summary>
+        private Tensor MaskPrompt(string scenario, Tensor dense)
         {
-            if (!scenario.Split('_').Contains("mask")) return default;
+            PromptEncoder.Dense(default, dense);
+            var values = new float[dense.Length];
+            Device.Download(dense, values);
+            if (Comparison.ShareOver(scenario + ".dense", values, StageLayout.Map, new Shape(Config.Grid, Config.Grid, FpnNeck.Channels)) < 0.5) return default;
             var fixture = Comparison.Fixture;
-            var match = MaskInput().Match(fixture.Note);
-            var (name, scale) = match.Success ? (match.Groups[1].Value, double.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture)) : ("input.mask_prompt", MaskScale);
+            var name = fixture.Find(MaskInput()) is { Success: true } told ? told.Value : "input.mask_prompt";
             var mask = Device.Rent(4 * Config.Grid, 4 * Config.Grid);
-            Device.Upload(fixture.Input(name, scale, mask.Length), mask);
+            Device.Upload(fixture.Input(name, MaskScale, mask.Length), mask);
             return mask;
         }
 
@@ -143,6 +152,6 @@ internal static partial class MaskDecoderFixture
     [GeneratedRegex(@"^(.+)\.mm[01]\.")]
     private static partial Regex SelectionName();
 
-    [GeneratedRegex(@"mask prompt = (\S+) \([0-9,]+\) scale ([0-9.]+)")]
+    [GeneratedRegex(@"input\.mask\w*")]
     private static partial Regex MaskInput();
 }

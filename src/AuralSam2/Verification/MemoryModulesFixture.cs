@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
 using AuralSam2.Kernels;
 using AuralSam2.Kernels.Ops;
 using AuralSam2.Kernels.Tables;
@@ -8,7 +10,7 @@ using AuralSam2.Weights;
 namespace AuralSam2.Verification;
 
 /// <summary>Kind memory_modules: memory attention, memory encoder, rotary angles, and the time encoding of object pointers.</summary>
-internal static class MemoryModulesFixture
+internal static partial class MemoryModulesFixture
 {
     private const int Channels = FpnNeck.Channels;
     private const int MemoryChannels = MemoryEncoder.MemoryChannels;
@@ -16,7 +18,8 @@ internal static class MemoryModulesFixture
     public static void Run(Device device, StageComparison comparison)
     {
         var fixture = comparison.Fixture;
-        var grid = (int)Math.Sqrt(fixture.ShapeOf("memattn.out")[0]);
+        var cells = comparison.Stores("memattn.out") ? fixture.ShapeOf("memattn.out")[0] : fixture.ShapeOf("memenc.features")[2..].Aggregate(1, (n, d) => n * d);
+        var grid = (int)Math.Sqrt(cells);
         var config = fixture.Sam2() with { ImageSize = 16 * grid };
         using var weights = fixture.Weights();
         using var binder = new ParameterBinder(device, new WeightReader(weights));
@@ -28,11 +31,13 @@ internal static class MemoryModulesFixture
 
         observe("rope.freqs_cis_real", attention.Angles.Cos);
         observe("rope.freqs_cis_imag", attention.Angles.Sin);
-        var tokens = fixture.ShapeOf("memattn.layers.0.cross_attn_image.k_proj")[1];
-        var pointerTokens = tokens % (grid * grid); // whole frames, then pointers
-        attention.Forward(
-            Input("curr", 1, grid * grid, Channels), Input("curr_pos", 1, grid * grid, Channels), Input("memory", 1, tokens, MemoryChannels), Input("memory_pos", 1, tokens, MemoryChannels),
-            pointerTokens, device.Rent(grid * grid, Channels), "memattn", observe);
+        if (comparison.Stores("memattn.out"))
+        {
+            var tokens = fixture.ShapeOf("memattn.layers.0.cross_attn_image.k_proj")[^2];
+            attention.Forward(
+                Input("curr", 1, cells, Channels), Input("curr_pos", 1, cells, Channels), Input("memory", 1, tokens, MemoryChannels), Input("memory_pos", 1, tokens, MemoryChannels),
+                PointerTokens(fixture, tokens, cells), device.Rent(cells, Channels), "memattn", observe);
+        }
 
         var image = device.Rent(grid, grid, Channels);
         device.Upload(fixture.Map("input.mem.pix", 1, 1, Channels, grid), image);
@@ -42,6 +47,7 @@ internal static class MemoryModulesFixture
         comparison.Compare("memenc.position_encoding", positions, StageLayout.Map, new Shape(grid, grid, MemoryChannels), 0);
         comparison.Compare("memenc.pos", positions, StageLayout.Map, new Shape(grid, grid, MemoryChannels), 0);
 
+        if (!comparison.Stores("ptr_tpos_sine")) return; // 2.0 knows no time
         var distances = PointerDistances(fixture);
         memory.PointerPositions(device, distances, device.Rent(4 * distances.Length, MemoryChannels), observe);
 
@@ -53,14 +59,40 @@ internal static class MemoryModulesFixture
         }
     }
 
-    /// <summary>The distances behind the stored encoding: its lowest frequency is 1, so sine and cosine of the distance itself are stored.</summary>
+    /// <summary>How many of the last memory tokens are object pointers: what the note says, otherwise what is left over from whole frames.</summary>
+    private static int PointerTokens(Fixture fixture, int tokens, int cells)
+    {
+        int?[] told = [Number(NotedPointers()), Number(NotedFrames()) is { } frames ? tokens - (frames * cells) : null];
+        return told.FirstOrDefault(n => n >= 0 && n <= tokens && (tokens - n) % cells == 0) ?? tokens % cells;
+
+        int? Number(Regex pattern) => fixture.Find(pattern) is { Success: true } match ? int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) : null;
+    }
+
+    /// <summary>
+    /// The distances behind the stored encoding. Its highest frequency is 1, which tells them exactly but for whole turns; those are
+    /// counted by its lowest.
+    /// </summary>
     private static float[] PointerDistances(Fixture fixture)
     {
         var shape = fixture.ShapeOf("ptr_tpos_sine");
         var stored = fixture.File.ReadFloats("ptr_tpos_sine");
+        var (channels, half) = (shape[1], shape[1] / 2);
+        var longest = Math.Pow(10000, 2.0 * ((half - 1) / 2) / half);
         var distances = new float[shape[0]];
         for (var i = 0; i < distances.Length; i++)
-            distances[i] = (float)Math.Atan2(stored[i * shape[1]], stored[(i * shape[1]) + (shape[1] / 2)]);
+        {
+            var row = stored.AsSpan(i * channels, channels);
+            var coarse = longest * Math.Atan2(row[half - 1], row[^1]);
+            var exact = Math.Atan2(row[0], row[half]);
+            distances[i] = (float)(exact + (2 * Math.PI * Math.Round((coarse - exact) / (2 * Math.PI))));
+        }
+
         return distances;
     }
+
+    [GeneratedRegex(@"(\d+)\s+(?:obj\w*[-_ ])?(?:pointer|ptr)s?[-_ ]tokens?")]
+    private static partial Regex NotedPointers();
+
+    [GeneratedRegex(@"(\d+)\s+(?:memory[-_ ])?frames?\s*[x*]")]
+    private static partial Regex NotedFrames();
 }

@@ -46,21 +46,22 @@ internal sealed class StageComparison(Fixture fixture, Device device, double bud
     public void Compare(string stage, ReadOnlySpan<float> values, StageLayout layout, Shape shape, int edge)
     {
         if (!Stores(stage)) return;
-        var target = fixture.ShapeOf(stage);
-        var total = target.Aggregate(1L, (n, d) => n * d);
         var windows = layout is StageLayout.Windows or StageLayout.WindowMaps && edge > 0;
-        if (!windows && total != values.Length) throw new InvalidDataException($"{stage}: the engine has {values.Length} values, the fixture {total}");
+        var total = windows ? WindowedLength(shape, edge) : values.Length;
+        var (stored, stats, sampled) = Stored(stage);
+        var recorded = fixture.RecordedShape(stage)?.Aggregate(1L, (n, d) => n * d) ?? total;
+        if (recorded != total)
+        {
+            results[stage] = new StageResult(stage, double.PositiveInfinity, budget, 0, 0); // other values, or another number of them
+            return;
+        }
 
-        var sampled = !fixture.File.Tensors.ContainsKey(stage);
-        var stored = fixture.File.ReadDoubles(sampled ? stage + "@sample" : stage);
-        var stats = sampled ? fixture.File.ReadDoubles(stage + "@stats") : null;
-        var scale = stats is null ? stored.Select(Math.Abs).DefaultIfEmpty(0).Max() : stats[2];
-        if (scale == 0) scale = 1;
+        var scale = Scale(stored, stats);
         double worst = 0;
         long compared = 0, over = 0;
         for (var j = 0L; j < stored.Length; j++)
         {
-            var index = IndexOf(sampled ? j * SampleStep % total : j, target, layout, shape, edge);
+            var index = IndexOf(sampled ? j * SampleStep % total : j, layout, shape, edge);
             if (index < 0) continue;
             var error = Math.Abs(values[(int)index] - stored[j]) / scale;
             if (double.IsNaN(error)) error = double.PositiveInfinity;
@@ -73,6 +74,18 @@ internal sealed class StageComparison(Fixture fixture, Device device, double bud
         results[stage] = new StageResult(stage, worst, budget, compared, DownstreamOfUndecided && worst > budget ? Math.Max(over, 1) : 0);
     }
 
+    /// <summary>Which share of a stage's stored values differ by more than the budget; no result is noted.</summary>
+    public double ShareOver(string stage, ReadOnlySpan<float> values, StageLayout layout, Shape shape)
+    {
+        if (!Stores(stage)) return 0;
+        var (stored, stats, sampled) = Stored(stage);
+        var scale = Scale(stored, stats);
+        var over = 0;
+        for (var j = 0L; j < stored.Length; j++)
+            if (Math.Abs(values[(int)IndexOf(sampled ? j * SampleStep % values.Length : j % values.Length, layout, shape, 0)] - stored[j]) > budget * scale) over++;
+        return (double)over / Math.Max(1, stored.Length);
+    }
+
     /// <summary>Sums up.</summary>
     public FixtureReport Report()
     {
@@ -81,6 +94,28 @@ internal sealed class StageComparison(Fixture fixture, Device device, double bud
         var verdict = failed == 0 && results.Count > 0 ? FixtureVerdict.Passed : FixtureVerdict.Failed;
         var message = results.Count == 0 ? "none of its stages is known" : null;
         return new FixtureReport(fixture.File.Path, fixture.Kind, fixture.Model, verdict, [.. results.Values], missing, UndecidedPixels, message);
+    }
+
+    private (double[] Values, double[]? Stats, bool Sampled) Stored(string stage)
+    {
+        var sampled = !fixture.File.Tensors.ContainsKey(stage);
+        if (!sampled) return (fixture.File.ReadDoubles(stage), null, false);
+        var stats = fixture.File.Tensors.ContainsKey(stage + "@stats") ? fixture.File.ReadDoubles(stage + "@stats") : null;
+        return (fixture.File.ReadDoubles(stage + "@sample"), stats, true);
+    }
+
+    /// <summary>Largest magnitude of a stored tensor: what errors are relative to.</summary>
+    private static double Scale(double[] stored, double[]? stats)
+    {
+        var scale = stats is null ? stored.Select(Math.Abs).DefaultIfEmpty(0).Max() : stats[2];
+        return scale > 0 ? scale : 1;
+    }
+
+    /// <summary>Elements of an image cut into windows, padding included.</summary>
+    private static long WindowedLength(Shape shape, int edge)
+    {
+        long Padded(int length) => (long)(length + edge - 1) / edge * edge;
+        return Padded(shape[^3]) * Padded(shape[^2]) * shape.Columns;
     }
 
     /// <summary>Extremes and mean cover the values that the sample leaves out.</summary>
@@ -98,14 +133,15 @@ internal sealed class StageComparison(Fixture fixture, Device device, double bud
     }
 
     /// <summary>Where an element of the fixture lies in the engine's values; -1 for the padding of a window.</summary>
-    private static long IndexOf(long flat, int[] target, StageLayout layout, Shape shape, int edge)
+    private static long IndexOf(long flat, StageLayout layout, Shape shape, int edge)
     {
         long channels = shape.Columns;
         switch (layout)
         {
             case StageLayout.Map:
+            case StageLayout.WindowMaps when edge == 0: // the whole image is one window
                 {
-                    var cells = target.Aggregate(1L, (n, d) => n * d) / target[0] / channels;
+                    var cells = (long)shape[^3] * shape[^2];
                     var (image, rest) = (flat / (channels * cells), flat % (channels * cells));
                     return (((image * cells) + (rest % cells)) * channels) + (rest / cells);
                 }

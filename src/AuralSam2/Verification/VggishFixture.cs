@@ -36,21 +36,30 @@ internal static partial class VggishFixture
         vggish.Forward(examples, device.Rent(count, Vggish.EmbeddingChannels), comparison.Observer());
     }
 
-    /// <summary>A chirp from 200 to 4000 Hz under noise, in 16 bits: the waveform of the fixture's note.</summary>
+    /// <summary>A chirp under noise, in 16 bits: the waveform of the fixture's note, from 200 to 4000 Hz in 5 s unless it says otherwise.</summary>
     private static float[] Wave(Fixture fixture)
     {
-        var count = NoiseLength().Match(fixture.Metadata("wave")) is { Success: true } match ? int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) : DefaultSamples;
-        var wave = new float[count];
-        for (var i = 0; i < count; i++)
+        var told = fixture.Metadata("wave");
+        var (formula, length) = (Chirp().Match(told), NoiseLength().Match(told));
+        double Number(int group, double otherwise) => formula.Success ? double.Parse(formula.Groups[group].Value, CultureInfo.InvariantCulture) : otherwise;
+        var (amplitude, start, half, rate, noise) = (Number(1, 0.5), Number(2, 200), Number(3, 0.5), Number(4, 760), Number(5, 0.1));
+        var wave = new float[length.Success ? int.Parse(length.Groups[1].Value, CultureInfo.InvariantCulture) : Heard(fixture)];
+        for (var i = 0; i < wave.Length; i++)
         {
-            var t = i / 16000.0;
-            var w = (0.5 * Math.Sin(2 * Math.PI * ((200 * t) + (0.5 * 760 * t * t)))) + (0.1 * ((2 * RuleTensor.Unit(fixture.Seed, "input.wave_noise", i)) - 1));
+            var t = i / (double)LogMel.SampleRate;
+            var w = (amplitude * Math.Sin(2 * Math.PI * ((start * t) + (half * rate * t * t)))) + (noise * ((2 * RuleTensor.Unit(fixture.Seed, "input.wave_noise", i)) - 1));
             wave[i] = (float)Math.Clamp(Math.Round(32767 * w), short.MinValue, short.MaxValue);
         }
 
         return wave;
     }
 
-    [GeneratedRegex(@"""input\.wave_noise"",\s*(\d+)")]
+    /// <summary>Samples that the stored mel frames have heard.</summary>
+    private static int Heard(Fixture fixture) => fixture.RecordedShape("log_mel_all_frames") is [var frames, ..] ? LogMel.FrameLength + ((frames - 1) * LogMel.HopLength) : DefaultSamples;
+
+    [GeneratedRegex(@"([\d.]+)\*sin\(2\*?pi\*?\(([\d.]+)\*? ?t ?\+ ?([\d.]+)\*([\d.]+)\*? ?t\^2\)\) ?\+ ?([\d.]+)\*\(2u-1\)")]
+    private static partial Regex Chirp();
+
+    [GeneratedRegex(@"input\.wave_noise""?,\s*(\d+)")]
     private static partial Regex NoiseLength();
 }

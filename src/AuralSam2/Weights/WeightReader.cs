@@ -32,6 +32,9 @@ public sealed class WeightReader
     /// <summary>Elements delivered so far.</summary>
     public long ElementsRead { get; private set; }
 
+    /// <summary>Elements that a reading walk will deliver; counted while declaring.</summary>
+    public long ElementsDeclared { get; private set; }
+
     /// <summary>Told <see cref="ElementsRead"/> after every tensor.</summary>
     public IProgress<long>? Progress { get; set; }
 
@@ -61,6 +64,7 @@ public sealed class WeightReader
         if (source is null)
         {
             Declare(name, shape.ToArray());
+            ElementsDeclared += TensorShape.Elements(shape);
             return;
         }
 

@@ -23,6 +23,7 @@ internal sealed class MemoryBank : IDisposable
     private readonly Device device;
     private readonly MemoryWeights weights;
     private readonly int cells;
+    private readonly bool onlyPastPointers;
     private readonly List<Entry> conditioning = [];
     private readonly SortedDictionary<int, Entry> others = [];
     private readonly Stack<Entry> free = new();
@@ -31,8 +32,10 @@ internal sealed class MemoryBank : IDisposable
     /// <param name="device">Where memories live.</param>
     /// <param name="weights">Time encodings.</param>
     /// <param name="cells">Cells of the stride-16 grid.</param>
-    public MemoryBank(Device device, MemoryWeights weights, int cells)
+    /// <param name="onlyPastPointers">Whether frames before a conditioning frame do not see its pointer.</param>
+    public MemoryBank(Device device, MemoryWeights weights, int cells, bool onlyPastPointers)
     {
+        this.onlyPastPointers = onlyPastPointers;
         this.device = device;
         this.weights = weights;
         this.cells = cells;
@@ -83,7 +86,7 @@ internal sealed class MemoryBank : IDisposable
             if (others.TryGetValue(frame - back, out var entry)) spatial.Add((entry, back - 1));
 
         var maxPointers = Math.Min(frames, MaxPointers);
-        var pointers = conditioning.Where(e => e.Frame <= frame).Select(e => (e.Pointer, Distance: frame - e.Frame)).ToList();
+        var pointers = conditioning.Where(e => e.Frame <= frame || !onlyPastPointers).Select(e => (e.Pointer, Distance: frame - e.Frame)).ToList();
         for (var back = 1; back < maxPointers && frame - back >= 0; back++)
             if (others.TryGetValue(frame - back, out var entry)) pointers.Add((entry.Pointer, back));
 

@@ -31,6 +31,9 @@ public sealed record HieraConfig(int EmbedDim, int Heads, int[] Blocks, int[] Gl
 /// <param name="MemoryLayers">Layers of memory attention.</param>
 public sealed record Sam2Config(string Name, Sam2Version Version, int ImageSize, HieraConfig Trunk, int MemoryLayers)
 {
+    /// <summary>Whether frames before a conditioning frame do not see its object pointer; false in one published Ref-AVS configuration.</summary>
+    public bool OnlyPastPointers { get; init; } = true;
+
     /// <summary>Cells of an edge of the stride-16 grid on which masks are decoded.</summary>
     public int Grid => ImageSize / 16;
 

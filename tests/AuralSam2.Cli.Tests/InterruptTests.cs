@@ -1,0 +1,83 @@
+using System.Diagnostics;
+
+namespace AuralSam2.Cli.Tests;
+
+/// <summary>Ctrl-C, as a signal to the real command in the middle of its work.</summary>
+public sealed class InterruptTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Theory]
+    [InlineData("INT", "loading model")]
+    [InlineData("INT", "encoding images")]
+    [InlineData("INT", "fusing")]
+    [InlineData("TERM", "tracking")]
+    public void An_interrupted_run_ends_soon_and_leaves_nothing(string signal, string stage)
+    {
+        SkipWhereInterruptsAreIgnored();
+        using var command = new RunningCommand(folder.Path, [], "segment", "--demo", "--model", "t", "--json");
+        command.WaitFor(stage);
+        command.Signal(signal);
+        var sent = Stopwatch.GetTimestamp();
+        command.End().FailsWith(130, "interrupted");
+        Assert.True(Stopwatch.GetElapsedTime(sent) < TimeSpan.FromSeconds(20)); // seconds at most; machines under test are busy
+        Assert.Empty(folder.Names);
+    }
+
+    [Fact]
+    public void An_earlier_result_survives()
+    {
+        SkipWhereInterruptsAreIgnored();
+        Assert.Equal(0, CommandRun.OfProcess(folder.Path, "segment", "--demo", "--model", "mini", "--out", "out").Code);
+        var before = Snapshot();
+        using var command = new RunningCommand(folder.Path, [], "segment", "--demo", "--model", "t", "--out", "out", "--force");
+        command.WaitFor("encoding images");
+        command.Signal("INT");
+        command.End().FailsWith(130, "interrupted");
+        Assert.Equal(["out"], folder.Names);
+        Assert.Equal(before, Snapshot());
+    }
+
+    [Fact]
+    public void The_second_interrupt_does_not_wait()
+    {
+        SkipWhereInterruptsAreIgnored();
+        using var command = new RunningCommand(folder.Path, [], "segment", "--demo", "--model", "t");
+        command.WaitFor("fusing");
+        command.Signal("INT");
+        command.Signal("INT");
+        var run = command.End();
+        Assert.Equal((130, ""), (run.Code, run.Out));
+        Assert.DoesNotContain("   at ", run.Error, StringComparison.Ordinal);
+        Assert.Empty(folder.Names);
+    }
+
+    [Fact]
+    public void Verify_is_interrupted_too()
+    {
+        SkipWhereInterruptsAreIgnored();
+        var fixture = Testing.Repository.Golden("e_aural_mini_ref.safetensors");
+        using var command = new RunningCommand(folder.Path, [], ["verify", .. Enumerable.Repeat(fixture, 50)]);
+        command.WaitFor("verifying");
+        command.Signal("INT");
+        var run = command.End();
+        Assert.Equal(130, run.Code);
+        Assert.Contains("aural: interrupted", run.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", run.Error, StringComparison.Ordinal);
+    }
+
+    private string Snapshot() => string.Join('\n', Directory
+        .EnumerateFiles(folder["out"], "*", SearchOption.AllDirectories).Order()
+        .Select(f => $"{f} {Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(f)))}"));
+
+    /// <summary>A shell's background jobs ignore Ctrl-C, and their children inherit that.</summary>
+    private static void SkipWhereInterruptsAreIgnored()
+    {
+        if (OperatingSystem.IsWindows()) Assert.Skip("no signals here");
+        if (!File.Exists("/proc/self/status")) return;
+        var ignored = File.ReadLines("/proc/self/status").First(l => l.StartsWith("SigIgn:", StringComparison.Ordinal))["SigIgn:".Length..].Trim();
+        if ((Convert.ToUInt64(ignored, 16) & 2) != 0) Assert.Skip("this process was started with interrupts ignored");
+    }
+}
