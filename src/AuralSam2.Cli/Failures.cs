@@ -29,7 +29,7 @@ internal static class Failures
     /// <returns>Exit code.</returns>
     public static int Report(Exception error, CommandStreams streams, string verb, bool interrupted)
     {
-        var (line, code) = interrupted ? ("interrupted; no result was written", ExitCode.Interrupted) : Describe(error);
+        var (line, code) = interrupted ? (verb == "segment" ? "interrupted; no result was written" : "interrupted", ExitCode.Interrupted) : Describe(error);
         if (code == ExitCode.WrongUsage) line = $"{line} (aural {verb}{(verb.Length > 0 ? " " : "")}--help shows how)";
         streams.Error.WriteLine($"aural: {OneLine(line)}");
         if (Environment.GetEnvironmentVariable(TraceVariable) == "1") streams.Error.WriteLine(error);
@@ -44,8 +44,8 @@ internal static class Failures
         OutOfMemoryException => ("out of memory; try a smaller model (--model t), a lower --fps or a smaller --window", ExitCode.Failed),
         UnauthorizedAccessException => ($"{error.Message} Check the permissions.", ExitCode.Failed),
         IOException => (error.Message, ExitCode.Failed),
-        // Ops run on pool threads, which wrap what they throw.
-        InvalidOperationException or AggregateException when error.InnerException is { } inner => Describe(inner),
+        // Parallel loops wrap what their bodies throw.
+        AggregateException when error.InnerException is { } inner => Describe(inner),
         _ => ($"internal error: {error.GetType().Name}: {error.Message} (set {TraceVariable}=1 to see where)", ExitCode.Failed),
     };
 

@@ -148,7 +148,7 @@ public sealed class SegmentTests : IDisposable
         var seen = Array.Empty<string>();
         var watching = new FakeEngine { BeforeFrame = i => { if (i == 2) seen = folder.Names; } };
         Assert.Equal(0, CommandRun.InProcess(watching, CancellationToken.None, "segment", "--demo", "--out", folder["out"]).Code);
-        Assert.Equal([$".out.partial-{Environment.ProcessId}"], seen);
+        Assert.StartsWith(".out.partial-", Assert.Single(seen), StringComparison.Ordinal);
     }
 
     [Fact]

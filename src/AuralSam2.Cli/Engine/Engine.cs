@@ -23,7 +23,7 @@ internal sealed class Engine : IEngine
 
     public LogMel Spectrogram(Device device, Waveform sound)
     {
-        var (values, frames) = AudioExamples.Spectrogram(device, sound);
+        var (values, frames) = new AudioExamples(device, sound).Spectrogram();
         return new LogMel(values, frames);
     }
 
@@ -31,8 +31,23 @@ internal sealed class Engine : IEngine
 
     public void WriteRgb(string path, RgbImage image) => PngWriter.WriteRgb(path, image);
 
-    public IWeightSource OpenWeights(IReadOnlyList<string> files) =>
-        files.Count == 1 ? SafetensorsFile.Open(files[0]) : new CompositeWeights([.. files.Select(SafetensorsFile.Open)]);
+    public IWeightSource OpenWeights(IReadOnlyList<string> files)
+    {
+        var opened = new List<SafetensorsFile>();
+        try
+        {
+            foreach (var file in files) opened.Add(SafetensorsFile.Open(file));
+            IWeightSource weights = opened.Count == 1 ? opened[0] : new CompositeWeights([.. opened]);
+            if (weights.Names.Any(name => name.StartsWith("aural_fuser.text_proj.", StringComparison.Ordinal)))
+                throw new WeightsException($"{weights.Description}: these are Ref-AVS weights, which need a sentence beside the sound; this version takes none: pass AVS weights");
+            return weights;
+        }
+        catch
+        {
+            foreach (var file in opened) file.Dispose();
+            throw;
+        }
+    }
 
     public IWeightSource RuleWeights(string seed) => new RuleWeights(seed);
 

@@ -49,7 +49,8 @@ internal sealed class OverviewPicture
         var rows = (count + MostColumns - 1) / MostColumns;
         columns = (count + rows - 1) / rows;
         cellWidth = Math.Min(WidestCell, (Width - 2 * Margin - (columns - 1) * Gap) / columns);
-        cellHeight = MathF.Round(cellWidth * frameHeight / frameWidth);
+        // A strip of a picture is drawn less extreme than it is: a cell needs room, and the sheet an end.
+        cellHeight = MathF.Round(cellWidth * Math.Clamp((float)frameHeight / frameWidth, 0.1f, 4f));
     }
 
     /// <summary>Takes a frame up, if the overview shows it.</summary>

@@ -37,13 +37,12 @@ internal sealed class ResultFolder : IDisposable
         var path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
         RefuseToOverwrite(folder, path, replace);
         var parent = Path.GetDirectoryName(path) ?? throw new IOException($"{folder} cannot hold a result; name another folder with --out");
-        var partial = Path.Combine(parent, $".{Path.GetFileName(path)}.partial-{Environment.ProcessId}");
+        var partial = Path.Combine(parent, $".{Path.GetFileName(path)}.partial-{Guid.NewGuid():N}");
         var result = new ResultFolder(folder, path, partial);
         createdParent = Directory.Exists(parent) ? null : parent;
         try
         {
-            // An existing folder can be read-only although its parent is not.
-            if (Directory.Exists(path)) File.Create(Path.Combine(path, $".probe-{Environment.ProcessId}"), 1, FileOptions.DeleteOnClose).Dispose();
+            if (Directory.Exists(path)) ProveReplaceable(path);
             Directory.CreateDirectory(Path.Combine(partial, "masks"));
             Directory.CreateDirectory(Path.Combine(partial, "overlays"));
             return result;
@@ -67,8 +66,34 @@ internal sealed class ResultFolder : IDisposable
     /// <param name="name">Path inside the result, with forward slashes.</param>
     public string PathOf(string name) => Path.Combine(partial, name);
 
+    /// <summary>
+    /// An existing folder can be read-only although its parent is not, and one that is mounted cannot be moved aside: better to know
+    /// before the work than after it.
+    /// </summary>
+    private static void ProveReplaceable(string path)
+    {
+        var probe = $"{path}.probe-{Guid.NewGuid():N}";
+        File.Create(Path.Combine(path, Path.GetFileName(probe)), 1, FileOptions.DeleteOnClose).Dispose();
+        Directory.Move(path, probe);
+        Directory.Move(probe, path);
+    }
+
     /// <summary>Puts the complete result in its place.</summary>
     public void Complete()
+    {
+        current = null; // from here on the partial folder is a result that a second interrupt must not remove
+        try
+        {
+            TakePlace();
+        }
+        catch
+        {
+            current = partial;
+            throw;
+        }
+    }
+
+    private void TakePlace()
     {
         if (!Directory.Exists(path))
         {
@@ -90,8 +115,6 @@ internal sealed class ResultFolder : IDisposable
 
             Directory.Delete(earlier, recursive: true);
         }
-
-        current = null;
     }
 
     /// <summary>Removes what an incomplete result left.</summary>

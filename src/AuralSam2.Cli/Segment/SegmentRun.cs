@@ -21,13 +21,13 @@ internal sealed class SegmentRun(IEngine engine, CommandStreams streams, Cancell
         RequireInputs(request);
         using var folder = ResultFolder.Prepare(request.Out, request.Force);
         var opening = Stopwatch.GetTimestamp();
+        using var device = new CpuDevice(request.Threads);
+        using var weights = request.RuleSeed is { } seed ? engine.RuleWeights(seed) : engine.OpenWeights(request.Weights);
         using var frames = new SharedFrames(request.Video is { } video
             ? engine.OpenVideo(video, request.FramesPerSecond, cancellation)
             : engine.OpenFrames(request.Frames!, request.FramesPerSecond));
         var sound = request.Audio is { } audio ? engine.ReadSound(audio, cancellation) : engine.ReadVideoSound(request.Video!, cancellation);
         folder.EnsureRoom(BytesOf(frames));
-        using var device = new CpuDevice(request.Threads);
-        using var weights = request.RuleSeed is { } seed ? engine.RuleWeights(seed) : engine.OpenWeights(request.Weights);
         var openSeconds = Stopwatch.GetElapsedTime(opening).TotalSeconds;
         if (request.RuleSeed is not null) streams.Error.WriteLine($"note: {UntrainedNotice}");
 

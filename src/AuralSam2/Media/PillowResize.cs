@@ -20,21 +20,22 @@ public static class PillowResize
     /// <param name="image">Any size.</param>
     /// <param name="width">Pixels of one row of the result, at least 1.</param>
     /// <param name="height">Rows of the result, at least 1.</param>
+    /// <param name="threads">Threads that share the work; -1 takes all processors.</param>
     /// <returns>A picture of that size; the same object where the size is already right.</returns>
-    public static RgbImage Bicubic(RgbImage image, int width, int height)
+    public static RgbImage Bicubic(RgbImage image, int width, int height, int threads = -1)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(height, 1);
-        if (width != image.Width) image = Horizontal(image, new Taps(image.Width, width));
-        if (height != image.Height) image = Vertical(image, new Taps(image.Height, height));
+        if (width != image.Width) image = Horizontal(image, new Taps(image.Width, width), threads);
+        if (height != image.Height) image = Vertical(image, new Taps(image.Height, height), threads);
         return image;
     }
 
-    private static RgbImage Horizontal(RgbImage image, Taps taps)
+    private static RgbImage Horizontal(RgbImage image, Taps taps, int threads)
     {
         var width = taps.Outputs;
         var result = new byte[checked(width * image.Height * Channels)];
-        Parallel.For(0, image.Height, y =>
+        Parallel.For(0, image.Height, new ParallelOptions { MaxDegreeOfParallelism = threads }, y =>
         {
             var source = image.Pixels.AsSpan(y * image.Width * Channels, image.Width * Channels);
             var target = result.AsSpan(y * width * Channels, width * Channels);
@@ -58,11 +59,11 @@ public static class PillowResize
         return new RgbImage(width, image.Height, result);
     }
 
-    private static RgbImage Vertical(RgbImage image, Taps taps)
+    private static RgbImage Vertical(RgbImage image, Taps taps, int threads)
     {
         var row = image.Width * Channels;
         var result = new byte[checked(row * taps.Outputs)];
-        Parallel.For(0, taps.Outputs, () => new int[row], (y, _, sums) =>
+        Parallel.For(0, taps.Outputs, new ParallelOptions { MaxDegreeOfParallelism = threads }, () => new int[row], (y, _, sums) =>
         {
             Array.Fill(sums, Half);
             var source = taps.First[y] * row;

@@ -24,16 +24,17 @@ public static class Resampler
     /// <summary>Resamples all channels.</summary>
     /// <param name="sound">Any rate.</param>
     /// <param name="rate">Samples per second of the result, at least 1.</param>
+    /// <param name="threads">Threads that share the work; -1 takes all processors.</param>
     /// <returns>
     /// ceil(length * rate / old rate) samples: sample i stands at i / rate seconds, and the last one is the last that lies inside the
     /// sound. Outside of itself the sound counts as silence. The same object where the rate is already right.
     /// </returns>
-    public static Waveform Resample(Waveform sound, int rate)
+    public static Waveform Resample(Waveform sound, int rate, int threads = -1)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(rate, 1);
         if (rate == sound.SampleRate) return sound;
         var filter = new PolyphaseFilter(sound.SampleRate, rate);
-        return new Waveform(rate, [.. sound.Channels.Select(filter.Apply)]);
+        return new Waveform(rate, [.. sound.Channels.Select(channel => filter.Apply(channel, threads))]);
     }
 
     /// <summary>Output n stands at input n * down / up: whole part = where the filter lies, remainder = its phase, one of up.</summary>
@@ -61,13 +62,13 @@ public static class Resampler
             phases = (long)up * 2 * reach <= TableLimit ? new double[up][] : null;
         }
 
-        public float[] Apply(float[] input)
+        public float[] Apply(float[] input, int threads)
         {
             // Zeros on both sides spare every sum the question where the sound ends.
             var padded = new double[input.Length + 2 * reach];
             for (var i = 0; i < input.Length; i++) padded[reach + i] = input[i];
             var output = new float[checked((int)(((long)input.Length * up + down - 1) / down))];
-            Parallel.For(0, output.Length, n =>
+            Parallel.For(0, output.Length, new ParallelOptions { MaxDegreeOfParallelism = threads }, n =>
             {
                 var (centre, phase) = Math.DivRem((long)n * down, up);
                 var coefficients = Phase((int)phase);

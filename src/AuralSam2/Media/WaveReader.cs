@@ -38,7 +38,7 @@ public static class WaveReader
             if (id.SequenceEqual("data"u8))
             {
                 if (format is null) throw new MediaException($"{name}: no format chunk before the samples; the file is damaged, export it again");
-                return Decode(SampleBytes(file[(int)at..], size, name), format.Value, name);
+                return Decode(SampleBytes(file[(int)at..], size, streamed: size == 0 && IsStreamed(file), name), format.Value, name);
             }
 
             if (at + size > file.Length) break;
@@ -49,10 +49,13 @@ public static class WaveReader
         throw new MediaException($"{name}: cut off before the first sample ({file.Length} bytes); copy or export it again");
     }
 
-    /// <summary>Sizes 0 and 0xFFFFFFFF stand for "unknown": a program that wrote to a pipe could not go back to fill them in.</summary>
-    private static ReadOnlySpan<byte> SampleBytes(ReadOnlySpan<byte> rest, long size, string name)
+    /// <summary>A program that wrote to a pipe could not go back to fill in the size of the file either.</summary>
+    private static bool IsStreamed(ReadOnlySpan<byte> file) => BinaryPrimitives.ReadUInt32LittleEndian(file[4..]) is 0 or uint.MaxValue;
+
+    /// <summary>Size 0xFFFFFFFF stands for "unknown", and so does 0 in a file that was streamed; elsewhere 0 means that there are no samples.</summary>
+    private static ReadOnlySpan<byte> SampleBytes(ReadOnlySpan<byte> rest, long size, bool streamed, string name)
     {
-        if (size is 0 or uint.MaxValue) return rest;
+        if (size == uint.MaxValue || streamed) return rest;
         if (size > rest.Length)
             throw new MediaException($"{name}: cut off, it holds {rest.Length} of {size} bytes of samples; copy or export it again");
         return rest[..(int)size];

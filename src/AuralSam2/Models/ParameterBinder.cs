@@ -54,14 +54,14 @@ internal sealed class ParameterBinder(Device device, WeightReader reader) : IDis
     public PackedMatrix Pointwise(string prefix, int outputs, int inputs, int ones = 2) =>
         Matrix(prefix, outputs, inputs, [outputs, inputs, .. Enumerable.Repeat(1, ones)]);
 
-    /// <summary>Several linear layers of one input as one matrix, their outputs side by side.</summary>
-    public PackedMatrix Linears(ReadOnlySpan<string> prefixes, int outputsEach, int inputs)
+    /// <summary>Several linear layers (or 1x1 convolutions, with <paramref name="ones"/> trailing dimensions) of one input as one matrix, their outputs side by side.</summary>
+    public PackedMatrix Linears(ReadOnlySpan<string> prefixes, int outputsEach, int inputs, int ones = 0)
     {
         var weight = new List<float>();
         var bias = new List<float>();
         foreach (var prefix in prefixes)
         {
-            weight.AddRange(Host(prefix + ".weight", outputsEach, inputs));
+            weight.AddRange(Host(prefix + ".weight", [outputsEach, inputs, .. Enumerable.Repeat(1, ones)]));
             bias.AddRange(Host(prefix + ".bias", outputsEach));
         }
 

@@ -4,6 +4,7 @@ using AuralSam2.Media;
 using AuralSam2.Models.Audio;
 using AuralSam2.Models.Fusion;
 using AuralSam2.Models.Sam2;
+using AuralSam2.Weights;
 
 namespace AuralSam2.Predictors;
 
@@ -23,6 +24,7 @@ public sealed class AudioVisualPredictor(AuralSam2Model model)
     /// <returns>One result per frame, in order, as soon as its window is done.</returns>
     /// <exception cref="ArgumentException">No frames, no samples, a window below 1, or text features missing, superfluous for the weights, or of another size.</exception>
     /// <exception cref="MediaException">A frame cannot be read.</exception>
+    /// <exception cref="WeightsException">The weights produce values that are no numbers.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public IEnumerable<SegmentedFrame> Segment(
         IFrameSource frames, Waveform sound, SegmentOptions options, IProgress<SegmentProgress>? progress = null, CancellationToken cancellation = default)
@@ -46,7 +48,7 @@ public sealed class AudioVisualPredictor(AuralSam2Model model)
 
     private IEnumerable<SegmentedFrame> Windows(IFrameSource frames, Waveform sound, SegmentOptions options, IProgress<SegmentProgress>? progress, CancellationToken cancellation)
     {
-        var examples = AudioExamples.Build(model.Device, sound, frames.Count, frames.FramesPerSecond);
+        var examples = new AudioExamples(model.Device, sound);
         using var tracker = new SoundingObjectTracker(model.Network, frames.Count);
         using var window = new ClipWindow(model.Network, Math.Min(options.Window, frames.Count));
         for (var first = 0; first < frames.Count; first += window.Capacity)
@@ -57,7 +59,7 @@ public sealed class AudioVisualPredictor(AuralSam2Model model)
     }
 
     private SegmentedFrame[] Window(
-        IFrameSource frames, float[] examples, int first, int count, ClipWindow window, SoundingObjectTracker tracker, SegmentOptions options,
+        IFrameSource frames, AudioExamples examples, int first, int count, ClipWindow window, SoundingObjectTracker tracker, SegmentOptions options,
         IProgress<SegmentProgress>? progress, CancellationToken cancellation)
     {
         var device = model.Device;
@@ -67,11 +69,11 @@ public sealed class AudioVisualPredictor(AuralSam2Model model)
         {
             progress?.Report(new SegmentProgress("encoding images", before + i, total));
             cancellation.ThrowIfCancellationRequested();
-            Encode(frames.Read(first + i), window, i);
+            Encode(frames.Read(first + i), window, i, cancellation);
         }
 
         progress?.Report(new SegmentProgress("fusing sound and image", before + count, total));
-        Fuse(examples, first, count, window, options, cancellation);
+        Fuse(examples.Of(first, count, frames.FramesPerSecond), count, window, options, cancellation);
 
         var results = new SegmentedFrame[count];
         // AVS starts from the first frame, Ref from the middle one (of the first window); the others follow in order.
@@ -89,24 +91,23 @@ public sealed class AudioVisualPredictor(AuralSam2Model model)
         return results;
     }
 
-    private void Encode(RgbImage picture, ClipWindow window, int place)
+    private void Encode(RgbImage picture, ClipWindow window, int place, CancellationToken cancellation)
     {
         var (device, size) = (model.Device, model.ImageSize);
         using var scope = device.Scope();
         var pixels = new float[size * size * 3];
-        ImageNormalizer.ToChannelLast(PillowResize.Bicubic(picture, size, size), pixels);
+        ImageNormalizer.ToChannelLast(PillowResize.Bicubic(picture, size, size, device.Parallelism), pixels);
         var image = device.Rent(size, size, 3);
         device.Upload(pixels, image);
-        window.Encode(place, image);
+        window.Encode(place, image, cancellation);
     }
 
-    private void Fuse(float[] examples, int first, int count, ClipWindow window, SegmentOptions options, CancellationToken cancellation)
+    private void Fuse(float[] examples, int count, ClipWindow window, SegmentOptions options, CancellationToken cancellation)
     {
         var device = model.Device;
         using var scope = device.Scope();
-        const int each = 2 * LogMel.ExampleFrames * LogMel.Bands;
         var heard = device.Rent(count, 2, LogMel.ExampleFrames, LogMel.Bands);
-        device.Upload(examples.AsSpan(first * each, count * each), heard);
+        device.Upload(examples, heard);
         Tensor text = default;
         if (options.TextFeatures is { } values)
         {
@@ -123,14 +124,15 @@ public sealed class AudioVisualPredictor(AuralSam2Model model)
         using var scope = device.Scope();
         var conditioned = device.Rent(window.Features(place).Rows, FpnNeck.Channels);
         var selected = tracker.Track(window, place, frame, isConditioning, conditioned);
+        if (!float.IsFinite(selected.ObjectLogit) || !float.IsFinite(selected.Ious[selected.Best]))
+            throw new WeightsException($"{model.Weights}: frame {frame} comes out as not a number; the weights are damaged, or not those of this model");
         var chosen = decode == DecodeMode.First ? 0 : selected.Best;
         // Scores are defined at the model's input size: logits go there first, then to the picture's own size.
         var high = selected.HighMask;
         if (chosen != selected.Best) Resize.Forward(device, selected.LowMasks.At(chosen), high, ResizeMode.Bilinear);
         var own = device.Rent(frames.Height, frames.Width);
         Resize.Forward(device, high, own, ResizeMode.Bilinear);
-        var logits = new float[own.Length];
-        device.Download(own, logits);
+        var logits = device.Download(own);
         var mask = new byte[logits.Length];
         var nothing = decode == DecodeMode.IouObject && selected.ObjectLogit < 0;
         for (var i = 0; i < mask.Length && !nothing; i++) mask[i] = logits[i] > 0 ? byte.MaxValue : byte.MinValue;

@@ -55,10 +55,11 @@ internal sealed class ClipWindow : IDisposable
     /// <summary>Encodes a frame.</summary>
     /// <param name="frame">Place in the window.</param>
     /// <param name="image"><c>[size, size, 3]</c>, normalised.</param>
-    public void Encode(int frame, Tensor image)
+    /// <param name="cancellation">Looked at between blocks.</param>
+    public void Encode(int frame, Tensor image, CancellationToken cancellation = default)
     {
         using var scope = device.Scope();
-        Take(frame, network.Sam2.ImageEncoder.Forward(image));
+        Take(frame, network.Sam2.ImageEncoder.Forward(image, observe: null, cancellation));
     }
 
     /// <summary>Keeps what is needed of a frame's pyramid.</summary>

@@ -7,6 +7,7 @@ public static class WeightCheck
 {
     /// <summary>Lines shown of each kind of problem.</summary>
     private const int Shown = 20;
+    private const string FuserPrefix = "aural_fuser.";
 
     /// <summary>Demands that a source holds every declared tensor in its shape, and no other.</summary>
     /// <param name="source">The weights.</param>
@@ -34,11 +35,25 @@ public static class WeightCheck
         if (missing.Count + misshapen.Count + unexpected.Count == 0) return;
 
         var message = new StringBuilder($"{source.Description}: of {declared.Count} tensors {missing.Count} are missing and " +
-            $"{misshapen.Count} have another shape, {unexpected.Count} are unexpected; is this the file of another model? --model chooses");
+            $"{misshapen.Count} have another shape, {unexpected.Count} are unexpected; {Advice(source, declared, misshapen.Count)}");
         Append(message, "missing", missing);
         Append(message, "shape", misshapen);
         Append(message, "unexpected", unexpected);
         throw new WeightsException(message.ToString());
+    }
+
+    /// <summary>Half a checkpoint is the likeliest mistake: SAM2 without the fuser, or the fuser without SAM2.</summary>
+    private static string Advice(IWeightSource source, IReadOnlyList<ParameterSpec> declared, int misshapen)
+    {
+        var halves = declared.ToLookup(parameter => parameter.Name.StartsWith(FuserPrefix, StringComparison.Ordinal), parameter => source.ShapeOf(parameter.Name, parameter.Shape) is not null);
+        var (fuser, sam2) = (halves[true].ToList(), halves[false].ToList());
+        if (misshapen == 0 && fuser.Count > 0 && sam2.Count > 0)
+        {
+            if (sam2.TrueForAll(found => found) && !fuser.Contains(true)) return "SAM2 is complete and the fuser is missing: give AuralFuser's file as well";
+            if (fuser.TrueForAll(found => found) && !sam2.Contains(true)) return "the fuser is complete and SAM2 is missing: give SAM2's file as well";
+        }
+
+        return "is this the file of another model? --model chooses";
     }
 
     private static void Append(StringBuilder message, string kind, List<string> lines)

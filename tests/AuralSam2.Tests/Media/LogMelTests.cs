@@ -68,11 +68,11 @@ public sealed class LogMelTests : IDisposable
     {
         var wave = VggishFixture.Wave();
         var logMel = Compute(wave, out _);
-        var examples = AudioExamples.Build(Device, new Waveform(16000, [wave]), 7, 1);
+        var examples = new AudioExamples(Device, new Waveform(16000, [wave])).Of(0, 7, 1);
         Assert.Equal(7 * 2 * 96 * 64, examples.Length);
         for (var f = 0; f < 7; f++)
             for (var c = 0; c < 2; c++) Assert.Equal(logMel[(Math.Min(f, 4) * 6144)..][..6144], Example(examples, f, c));
-        Assert.Equal(examples[..(3 * 2 * 6144)], AudioExamples.Build(Device, new Waveform(16000, [wave]), 3, 1));
+        Assert.Equal(examples[..(3 * 2 * 6144)], new AudioExamples(Device, new Waveform(16000, [wave])).Of(0, 3, 1));
     }
 
     [Fact]
@@ -80,7 +80,7 @@ public sealed class LogMelTests : IDisposable
     {
         var wave = VggishFixture.Wave();
         var logMel = Compute(wave, out var melFrames);
-        var examples = AudioExamples.Build(Device, new Waveform(16000, [wave]), 40, 8);
+        var examples = new AudioExamples(Device, new Waveform(16000, [wave])).Of(0, 40, 8);
         foreach (var (frame, start) in new[] { (0, 0), (8, 100), (20, 250), (30, 375), (39, melFrames - 96) })
             Assert.Equal(logMel[(start * 64)..][..6144], Example(examples, frame, 1));
     }
@@ -90,15 +90,15 @@ public sealed class LogMelTests : IDisposable
     {
         var wave = VggishFixture.Wave();
         var silence = new float[wave.Length];
-        var mono = AudioExamples.Build(Device, new Waveform(16000, [wave]), 1, 1);
+        var mono = new AudioExamples(Device, new Waveform(16000, [wave])).Of(0, 1, 1);
         foreach (var channels in new float[][][] { [wave, silence], [wave, silence, wave, wave] })
         {
-            var examples = AudioExamples.Build(Device, new Waveform(16000, channels), 1, 1);
+            var examples = new AudioExamples(Device, new Waveform(16000, channels)).Of(0, 1, 1);
             Assert.Equal(Example(mono, 0, 0), Example(examples, 0, 0));
             Assert.All(Example(examples, 0, 1), v => Assert.Equal((float)Math.Log(0.01), v));
         }
 
-        var (values, frames) = AudioExamples.Spectrogram(Device, new Waveform(16000, [wave, silence]));
+        var (values, frames) = new AudioExamples(Device, new Waveform(16000, [wave, silence])).Spectrogram();
         Assert.Equal((498, 498 * 64), (frames, values.Length));
         Assert.Equal((mono[0] + (float)Math.Log(0.01)) / 2, values[0], 1e-6f);
     }
@@ -107,10 +107,10 @@ public sealed class LogMelTests : IDisposable
     public void Short_sounds_are_repeated()
     {
         var wave = VggishFixture.Wave()[..8000];
-        var twice = AudioExamples.Build(Device, new Waveform(16000, [[.. wave, .. wave]]), 2, 1);
-        Assert.Equal(twice, AudioExamples.Build(Device, new Waveform(16000, [wave]), 2, 1));
-        Assert.All(AudioExamples.Build(Device, new Waveform(16000, [[0.5f]]), 3, 25), v => Assert.True(float.IsFinite(v)));
-        Assert.Throws<ArgumentException>(() => AudioExamples.Build(Device, new Waveform(16000, [[]]), 1, 1));
+        var twice = new AudioExamples(Device, new Waveform(16000, [[.. wave, .. wave]])).Of(0, 2, 1);
+        Assert.Equal(twice, new AudioExamples(Device, new Waveform(16000, [wave])).Of(0, 2, 1));
+        Assert.All(new AudioExamples(Device, new Waveform(16000, [[0.5f]])).Of(0, 3, 25), v => Assert.True(float.IsFinite(v)));
+        Assert.Throws<ArgumentException>(() => new AudioExamples(Device, new Waveform(16000, [[]])).Of(0, 1, 1));
     }
 
     [Fact]
@@ -118,8 +118,8 @@ public sealed class LogMelTests : IDisposable
     {
         var tone = Enumerable.Range(0, 2 * 44100).Select(i => (float)Math.Sin(2 * Math.PI * 1000 * i / 44100)).ToArray();
         var same = Enumerable.Range(0, 2 * 16000).Select(i => (float)Math.Sin(2 * Math.PI * 1000 * i / 16000)).ToArray();
-        var a = AudioExamples.Build(Device, new Waveform(44100, [tone]), 1, 1)[(10 * 64)..(80 * 64)];
-        var b = AudioExamples.Build(Device, new Waveform(16000, [same]), 1, 1)[(10 * 64)..(80 * 64)];
+        var a = new AudioExamples(Device, new Waveform(44100, [tone])).Of(0, 1, 1)[(10 * 64)..(80 * 64)];
+        var b = new AudioExamples(Device, new Waveform(16000, [same])).Of(0, 1, 1)[(10 * 64)..(80 * 64)];
         for (var i = 0; i < a.Length; i++) Assert.Equal(b[i], a[i], 1e-3f);
     }
 

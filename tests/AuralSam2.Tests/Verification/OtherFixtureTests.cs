@@ -222,14 +222,16 @@ public sealed class OtherFixtureTests : IDisposable
         }
 
         recorder.Add("wave_int16_as_i32", [1000], [.. samples.Take(1000).Select(s => s * 32768)]);
-        var logMel = LogMel.Compute(samples, out var frames);
-        recorder.Add("log_mel_all_frames", [frames, 64], logMel);
         using var weights = new RuleWeights(seed);
         using (var binder = new ParameterBinder(device, new WeightReader(weights)))
         using (device.Scope())
         {
-            var examples = device.Rent(frames / 96, 96, 64, 1);
-            device.Upload(logMel.AsSpan(0, (int)examples.Length), examples);
+            var frames = LogMel.FrameCount(length);
+            Tensor input = device.Rent(length), logMel = device.Rent(frames, LogMel.Bands);
+            device.Upload(samples, input);
+            LogMel.Forward(device, input, logMel);
+            recorder.Add("log_mel_all_frames", [frames, LogMel.Bands], device.Download(logMel));
+            var examples = logMel.Slice(0, frames / 96 * 96).Reshape(frames / 96, 96, LogMel.Bands, 1);
             new Vggish(binder, "aural_fuser.vgg").Forward(examples, device.Rent(frames / 96, 128), recorder.Observer());
         }
 

@@ -28,8 +28,8 @@ internal sealed class FusionModule
     {
         device = binder.Device;
         align = binder.Pointwise(prefix + ".align_channel", Channels, Channels, ones: 1);
-        frameQkv = Stack(binder, prefix, "frame", ones: 3);
-        audioQkv = Stack(binder, prefix, "audio", ones: 1);
+        frameQkv = binder.Linears([prefix + ".q_frame", prefix + ".k_frame", prefix + ".v_frame"], Inner, Channels, ones: 3);
+        audioQkv = binder.Linears([prefix + ".q_audio", prefix + ".k_audio", prefix + ".v_audio"], Inner, Channels, ones: 1);
         frameOut = binder.PointwiseBatchNorm(prefix + ".W_z.0", prefix + ".W_z.1", Channels, Inner, ones: 3);
         audioOut = binder.PointwiseBatchNorm(prefix + ".W_z2.0", prefix + ".W_z2.1", Channels, Inner, ones: 1);
         frameNorm = binder.Norm(prefix + ".norm_layer", Channels, 1e-5f);
@@ -85,15 +85,5 @@ internal sealed class FusionModule
         LayerNorm.Forward(device, aligned, audioNorm, audio, add: audioResidual);
         observe?.Invoke($"fuser.l{level}.fuse_frame", frames);
         observe?.Invoke($"fuser.l{level}.fuse_audio", audio);
-    }
-
-    /// <summary>q, k and v as one matrix.</summary>
-    private static PackedMatrix Stack(ParameterBinder binder, string prefix, string stream, int ones)
-    {
-        int[] shape = [Inner, Channels, .. Enumerable.Repeat(1, ones)];
-        string[] names = [$"{prefix}.q_{stream}", $"{prefix}.k_{stream}", $"{prefix}.v_{stream}"];
-        float[] weight = [.. names.SelectMany(n => binder.Host(n + ".weight", shape))];
-        float[] bias = [.. names.SelectMany(n => binder.Host(n + ".bias", Inner))];
-        return binder.Declaring ? null! : binder.Own(Gemm.Pack(binder.Device, weight, 3 * Inner, bias));
     }
 }

@@ -46,8 +46,9 @@ internal sealed class Hiera
     /// <summary>Encodes one image.</summary>
     /// <param name="image"><c>[size, size, 3]</c>, normalised.</param>
     /// <param name="observe">Sees the stages.</param>
+    /// <param name="cancellation">Looked at between blocks.</param>
     /// <returns>The map after each stage, <c>[size / 4, size / 4, channels]</c> and half, double each; rented in the caller's scope.</returns>
-    public Tensor[] Forward(Tensor image, StageObserver? observe = null)
+    public Tensor[] Forward(Tensor image, StageObserver? observe = null, CancellationToken cancellation = default)
     {
         var grid = image.Shape[0] / 4;
         var outputs = new Tensor[config.Blocks.Length];
@@ -68,6 +69,7 @@ internal sealed class Hiera
         {
             for (var i = 0; i < config.Blocks[stage]; i++, index++)
             {
+                cancellation.ThrowIfCancellationRequested();
                 var input = i == 0 && stage > 0 ? outputs[stage - 1] : outputs[stage];
                 blocks[index].Forward(input, outputs[stage], $"trunk.blocks.{index}", observe);
                 observe?.Invoke($"trunk.blocks.{index}", outputs[stage]);

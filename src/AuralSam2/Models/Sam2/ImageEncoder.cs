@@ -21,12 +21,13 @@ internal sealed class ImageEncoder
     /// <summary>Encodes one image.</summary>
     /// <param name="image"><c>[size, size, 3]</c>, normalised.</param>
     /// <param name="observe">Sees the stages.</param>
+    /// <param name="cancellation">Looked at between blocks.</param>
     /// <returns><c>[h, w, 256]</c> at strides 4, 8 and 16, rented in the caller's scope.</returns>
-    public Tensor[] Forward(Tensor image, StageObserver? observe = null)
+    public Tensor[] Forward(Tensor image, StageObserver? observe = null, CancellationToken cancellation = default)
     {
         // The levels are rented after the trunk has given its scratch back: they take its place.
         var size = image.Shape[0];
-        var stages = Trunk.Forward(image, observe);
+        var stages = Trunk.Forward(image, observe, cancellation);
         var levels = new Tensor[3];
         for (var level = 0; level < 3; level++) levels[level] = device.Rent(size >> (level + 2), size >> (level + 2), FpnNeck.Channels);
         neck.Forward(stages, levels, observe);
