@@ -8,6 +8,8 @@ namespace AuralSam2.Cli;
 /// </summary>
 internal sealed class Interrupts : IDisposable
 {
+    private const string ShowCursor = "\u001b[?25h";
+
     private readonly CancellationTokenSource source = new();
     private readonly PosixSignalRegistration[] registrations;
 
@@ -33,6 +35,7 @@ internal sealed class Interrupts : IDisposable
         }
 
         ResultFolder.RemovePartial();
+        if (!Console.IsErrorRedirected) Console.Error.Write(ShowCursor); // the progress display hides it
         Environment.Exit(ExitCode.Interrupted);
     }
 }

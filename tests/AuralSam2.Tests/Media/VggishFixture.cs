@@ -18,7 +18,7 @@ internal sealed class VggishFixture
         header = JsonDocument.Parse(file.AsMemory(8, data - 8)).RootElement;
     }
 
-    public static VggishFixture LoadOrSkip() => new(File.ReadAllBytes(Repository.SharedOrSkip("goldens", "d_vggish.safetensors")));
+    public static VggishFixture Load() => new(File.ReadAllBytes(Repository.Golden("d_vggish.safetensors")));
 
     public double[] Tensor(string name)
     {

@@ -1,5 +1,6 @@
 using AuralSam2.Kernels;
 using AuralSam2.Models.Fusion;
+using AuralSam2.Models.Sam2;
 using AuralSam2.Predictors;
 using Xunit;
 
@@ -64,7 +65,7 @@ public sealed class DecodeAndVariantTests : IDisposable
     public void A_release_is_recognised_by_its_tensors()
     {
         using var model = AuralSam2Model.Load(device, "mini", new ChangedWeights(_ => null, "no_obj_embed_spatial"));
-        Assert.Equal(Models.Sam2.Sam2Version.V21, model.Version);
+        Assert.Equal(Sam2Version.V21, model.Version);
         Assert.Equal(3, new AudioVisualPredictor(model).Segment(new GeneratedFrames(3), GeneratedFrames.Sound(), new SegmentOptions()).Count());
     }
 
