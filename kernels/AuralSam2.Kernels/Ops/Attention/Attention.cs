@@ -16,7 +16,9 @@ public static class Attention
     /// <exception cref="ArgumentException">The shapes disagree, or there are no keys.</exception>
     public static void Forward(Device device, Tensor q, Tensor k, Tensor v, Tensor y, int heads)
     {
-        OpArguments.Require(heads > 0 && q.Columns % heads == 0 && k.Columns == q.Columns && v.Columns == q.Columns && y.Columns == q.Columns, "Attention", $"q {q}, k {k}, v {v}, y {y}, {heads} heads");
+        OpArguments.Require(
+            heads > 0 && q.Columns % heads == 0 && k.Columns == q.Columns && v.Columns == q.Columns && y.Columns == q.Columns,
+            "Attention", $"q {q}, k {k}, v {v}, y {y}, {heads} heads");
         OpArguments.Require(q.Shape.Rank is 2 or 3 && k.Shape.Rank == q.Shape.Rank && v.Shape == k.Shape && y.Shape == q.Shape, "Attention", $"q {q}, k {k}, v {v}, y {y}");
         OpArguments.Require(q.Shape.Rank == 2 || q.Shape[0] == k.Shape[0], "Attention", $"batches of q {q} and k {k}");
         var batch = q.Shape.Rank == 3 ? q.Shape[0] : 1;

@@ -62,7 +62,9 @@ public static class Conv2d
     public static void Forward(Device device, Tensor x, ConvWeights weights, Tensor y, Activation activation = Activation.None, Tensor residual = default)
     {
         var w = weights;
-        OpArguments.Require(x.Shape.Rank is 3 or 4 && x.IsDense && x.Columns == w.Channels && y.Shape.Rank == x.Shape.Rank && y.Columns == w.Outputs, "Conv2d", $"x {x}, y {y}, {w.Channels} channels to {w.Outputs}");
+        OpArguments.Require(
+            x.Shape.Rank is 3 or 4 && x.IsDense && x.Columns == w.Channels && y.Shape.Rank == x.Shape.Rank && y.Columns == w.Outputs,
+            "Conv2d", $"x {x}, y {y}, {w.Channels} channels to {w.Outputs}");
         OpArguments.Require(Math.Min(x.Shape[^3], x.Shape[^2]) + (2 * w.Padding) >= w.Kernel, "Conv2d", $"x {x} is smaller than kernel {w.Kernel} with padding {w.Padding}");
         OpArguments.Require(
             y.Shape[^3] == w.OutputSize(x.Shape[^3]) && y.Shape[^2] == w.OutputSize(x.Shape[^2]) && (x.Shape.Rank == 3 || x.Shape[0] == y.Shape[0]),

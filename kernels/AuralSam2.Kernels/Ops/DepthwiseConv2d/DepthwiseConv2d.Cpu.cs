@@ -39,7 +39,9 @@ internal static unsafe class DepthwiseConv2dCpu
             var source = image + ((((nint)(row - half + firstTap) * width) + x - half) * channels);
             if (inside)
             {
-                FourPixels<S, V>(source, (nint)width * channels, channels, lastTap - firstTap, weights.Kernel, weights.Taps.Pointer + ((nint)firstTap * weights.Kernel * channels), weights.Bias.Pointer, target + ((nint)x * channels));
+                var taps = weights.Taps.Pointer + ((nint)firstTap * weights.Kernel * channels);
+                FourPixels<S, V>(
+                    source, (nint)width * channels, channels, lastTap - firstTap, weights.Kernel, taps, weights.Bias.Pointer, target + ((nint)x * channels));
                 x += 4;
             }
             else

@@ -69,7 +69,7 @@ internal static unsafe class GemmCpu
         });
     }
 
-    /// <summary>Scratch that <see cref="Block(CpuIsa, CpuPackedMatrix, int, int, int, float*, nint, float*, nint, in Epilogue, float*)"/> needs, in floats: the last rows of A, one tile of C and one of the residual.</summary>
+    /// <summary>Scratch that a block needs, in floats: the last rows of A, one tile of C and one of the residual.</summary>
     public static nint TailFloats(CpuPackedMatrix weight) => (8 * (((nint)weight.Inputs + 15) & ~15)) + (2 * TileFloats);
 
     /// <summary>One block of rows against all panels.</summary>
