@@ -64,8 +64,16 @@ public sealed class WaveTests : IDisposable
     {
         var data = Chunk("data", [0, 64, 0, 32, 0, 16, 7]);
         BinaryPrimitives.WriteUInt32LittleEndian(data.AsSpan(4), size);
-        var sound = WaveReader.Read(folder.Write("a.wav", Wave(Format(Pcm, 1, 8000, 16), data).AsSpan()[..^1]));
-        Assert.Equal([0.5f, 0.25f, 0.125f], sound.Channels[0]);
+        var file = Wave(Format(Pcm, 1, 8000, 16), data)[..^1];
+        BinaryPrimitives.WriteUInt32LittleEndian(file.AsSpan(4), size); // who could not go back for one size could not for the other
+        Assert.Equal([0.5f, 0.25f, 0.125f], WaveReader.Read(folder.Write("a.wav", file)).Channels[0]);
+    }
+
+    [Fact]
+    public void What_follows_an_empty_data_chunk_is_not_taken_for_samples()
+    {
+        var file = Wave(Format(Pcm, 1, 8000, 16), [.. Chunk("data", []), .. Chunk("LIST", new byte[40])]);
+        MediaAssert.Fails(() => WaveReader.Read(folder.Write("empty.wav", file)), "empty.wav", "no samples");
     }
 
     [Fact]

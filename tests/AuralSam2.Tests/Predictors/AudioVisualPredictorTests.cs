@@ -112,7 +112,7 @@ public sealed class AudioVisualPredictorTests(MiniModel mini) : IClassFixture<Mi
         Assert.Equal(0, log.Reports[0].Done);
         Assert.Equal(log.Reports[^1].Total, log.Reports[^1].Done);
         Assert.Single(log.Reports.Select(r => r.Total).Distinct());
-        Assert.Equal(["encoding images", "fusing sound and image", "tracking", "done"], log.Reports.Select(r => r.Stage).Distinct());
+        Assert.Equal(["encoding images", "fusing sound and image", "tracking"], log.Reports.Select(r => r.Stage).Distinct());
     }
 
     [Theory]
