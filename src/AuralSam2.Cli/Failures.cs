@@ -29,7 +29,9 @@ internal static class Failures
     /// <returns>Exit code.</returns>
     public static int Report(Exception error, CommandStreams streams, string verb, bool interrupted)
     {
-        var (line, code) = interrupted ? (verb == "segment" ? "interrupted; no result was written" : "interrupted", ExitCode.Interrupted) : Describe(error);
+        var (line, code) = interrupted
+            ? (verb == "segment" ? "interrupted; no result was written" : "interrupted", ExitCode.Interrupted)
+            : Describe(error);
         if (code == ExitCode.WrongUsage) line = $"{line} (aural {verb}{(verb.Length > 0 ? " " : "")}--help shows how)";
         streams.Error.WriteLine($"aural: {OneLine(line)}");
         if (Environment.GetEnvironmentVariable(TraceVariable) == "1") streams.Error.WriteLine(error);

@@ -17,7 +17,8 @@ public sealed unsafe class CpuDevice : Device
     {
         ArgumentOutOfRangeException.ThrowIfNegative(threads);
         Isa = isa ?? CpuIsas.Widest;
-        if (Isa > CpuIsas.Widest) throw new PlatformNotSupportedException($"this processor has no {Isa.Title()} (its widest is {CpuIsas.Widest.Title()})");
+        if (Isa > CpuIsas.Widest)
+            throw new PlatformNotSupportedException($"this processor has no {Isa.Title()} (its widest is {CpuIsas.Widest.Title()})");
         Pool = new WorkerPool(threads == 0 ? Environment.ProcessorCount : threads);
         scratch = new nint[Pool.Threads];
         scratchBytes = new nuint[Pool.Threads];
@@ -74,7 +75,9 @@ public sealed unsafe class CpuDevice : Device
     {
     }
 
-    /// <summary>Private scratch of one worker, at least <paramref name="floats"/> long, on a cache line; contents undefined, reused by every op.</summary>
+    /// <summary>
+    /// Private scratch of one worker, at least <paramref name="floats"/> long, on a cache line; contents undefined, reused by every op.
+    /// </summary>
     internal float* Scratch(int worker, nint floats)
     {
         var bytes = (nuint)floats * sizeof(float);

@@ -24,7 +24,10 @@ public abstract class DeviceBuffer : IDisposable
     /// <exception cref="InvalidOperationException">The memory is not the host's, or was given back.</exception>
     internal nint HostAddress => hostAddress != 0
         ? hostAddress
-        : throw new InvalidOperationException(disposed ? "a tensor is used after its memory was given back" : $"a tensor of {Device.Name} is given to an op on the host");
+        : throw new InvalidOperationException(
+            disposed
+                ? "a tensor is used after its memory was given back"
+                : $"a tensor of {Device.Name} is given to an op on the host");
 
     /// <summary>A dense tensor at the start of the block.</summary>
     /// <exception cref="ArgumentException">The shape needs more elements than the block has.</exception>

@@ -106,7 +106,11 @@ public abstract class IlgpuDevice : Device
         where TArguments : struct
     {
         if (groupSize > GroupSize(kernel) || !BitOperations.IsPow2(groupSize) || sharedFloats > kernel.MaxSharedFloats)
-            throw new ArgumentException($"{kernel}: {groupSize} threads and {sharedFloats} shared floats in a group; it may have {GroupSize(kernel)} and {kernel.MaxSharedFloats}");
+        {
+            var most = $"{GroupSize(kernel)} and {kernel.MaxSharedFloats}";
+            throw new ArgumentException(
+                $"{kernel}: {groupSize} threads and {sharedFloats} shared floats in a group; it may have {most}");
+        }
         if (groups == 0) return;
         if (!launchers.TryGetValue(kernel, out var launcher))
         {
@@ -116,7 +120,8 @@ public abstract class IlgpuDevice : Device
         }
 
         var shared = sharedFloats == 0 ? default : SharedMemoryConfig.RequestDynamic<float>(sharedFloats);
-        ((Action<AcceleratorStream, KernelConfig, TArguments>)launcher)(Accelerator.DefaultStream, new KernelConfig(checked((int)groups), groupSize, shared), arguments);
+        ((Action<AcceleratorStream, KernelConfig, TArguments>)launcher)(
+            Accelerator.DefaultStream, new KernelConfig(checked((int)groups), groupSize, shared), arguments);
     }
 
     /// <inheritdoc/>

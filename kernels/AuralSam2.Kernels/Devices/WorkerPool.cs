@@ -50,7 +50,8 @@ internal sealed class WorkerPool : IDisposable
     public void For(int count, Action<int, int> body)
     {
         ObjectDisposedException.ThrowIf(stopping, this);
-        if (Interlocked.Exchange(ref busy, 1) != 0) throw new InvalidOperationException("a device serves one caller at a time: an op is still running");
+        if (Interlocked.Exchange(ref busy, 1) != 0)
+            throw new InvalidOperationException("a device serves one caller at a time: an op is still running");
         try
         {
             if (workers.Length == 0 || count <= 1) for (var i = 0; i < count; i++) body(i, 0);

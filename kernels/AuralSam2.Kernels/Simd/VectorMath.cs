@@ -3,12 +3,15 @@ using System.Runtime.CompilerServices;
 namespace AuralSam2.Kernels.Simd;
 
 /// <summary>Elementary functions on vectors, accurate to a few units in the last place over the ranges that networks use.</summary>
-/// <remarks>Limits stand first in Min and Max: x86 returns the second operand when one is NaN, and a NaN must not become a plausible number.</remarks>
+/// <remarks>Limits stand first in Min and Max: x86 returns the second operand when one is NaN, and a NaN must not become a plausible
+/// number.</remarks>
 internal static class VectorMath
 {
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
 
-    /// <summary>2^t. Taylor series of 2^f on |f| &lt;= 1/2 to degree 6: the remainder is below 1.3e-7. Arguments below -126 give about 1e-38.</summary>
+    /// <summary>
+    /// 2^t. Taylor series of 2^f on |f| &lt;= 1/2 to degree 6: the remainder is below 1.3e-7. Arguments below -126 give about 1e-38.
+    /// </summary>
     [MethodImpl(Inline)]
     public static V Exp2<S, V>(V t)
         where S : struct, ISimd<V>
@@ -58,7 +61,9 @@ internal static class VectorMath
         return S.Div(one, S.Add(one, Exp<S, V>(S.Sub(S.Zero, x))));
     }
 
-    /// <summary>The error function: odd rational approximation of degree 13/8 on |x| &lt;= 4 (the one of XLA and Eigen), absolute error below 5e-7.</summary>
+    /// <summary>
+    /// The error function: odd rational approximation of degree 13/8 on |x| &lt;= 4 (the one of XLA and Eigen), absolute error below 5e-7.
+    /// </summary>
     [MethodImpl(Inline)]
     public static V Erf<S, V>(V x)
         where S : struct, ISimd<V>

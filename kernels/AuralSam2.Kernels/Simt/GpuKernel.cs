@@ -18,7 +18,8 @@ internal abstract class GpuKernel
 
     private protected GpuKernel(MethodInfo method, int groupSize, int maxSharedFloats)
     {
-        if (maxSharedFloats is < 0 or > SharedLimit) throw new ArgumentOutOfRangeException(nameof(maxSharedFloats), $"{method.Name}: {maxSharedFloats} floats of shared memory");
+        if (maxSharedFloats is < 0 or > SharedLimit)
+            throw new ArgumentOutOfRangeException(nameof(maxSharedFloats), $"{method.Name}: {maxSharedFloats} floats of shared memory");
         Method = method;
         GroupSize = groupSize;
         MaxSharedFloats = maxSharedFloats;

@@ -32,13 +32,15 @@ internal sealed class DevicesCommand : Command
         ];
         if (json)
         {
-            streams.Out.WriteLine(JsonSerializer.Serialize(new DevicesDocument("aural", AuralCommand.Version, devices), ResultJson.Of.DevicesDocument));
+            streams.Out.WriteLine(
+                JsonSerializer.Serialize(new DevicesDocument("aural", AuralCommand.Version, devices), ResultJson.Of.DevicesDocument));
             return ExitCode.Done;
         }
 
         var table = new Table().RoundedBorder()
             .AddColumn("device").AddColumn("instructions").AddColumn(new TableColumn("threads").RightAligned())
-            .AddColumn(new TableColumn("FMA peak\nGFLOP/s").RightAligned().NoWrap()).AddColumn(new TableColumn("memory\nGB/s").RightAligned().NoWrap())
+            .AddColumn(new TableColumn("FMA peak\nGFLOP/s").RightAligned().NoWrap())
+            .AddColumn(new TableColumn("memory\nGB/s").RightAligned().NoWrap())
             .AddColumn("");
         foreach (var d in devices)
             table.AddRow(d.Name, d.Instructions ?? "", $"{d.Threads}", $"{d.FmaPeakGflops:0.0}", $"{d.MemoryGbPerS:0.0}", d.Note);

@@ -15,7 +15,8 @@ internal sealed class Engine : IEngine
 
     public IFrameSource OpenFrames(string folder, double framesPerSecond) => new FrameFolder(folder, framesPerSecond);
 
-    public IFrameSource OpenVideo(string file, double framesPerSecond, CancellationToken cancellation) => VideoFile.Open(file, framesPerSecond, cancellation);
+    public IFrameSource OpenVideo(string file, double framesPerSecond, CancellationToken cancellation) =>
+        VideoFile.Open(file, framesPerSecond, cancellation);
 
     public Waveform ReadSound(string file, CancellationToken cancellation) => SoundReader.Read(file, cancellation);
 
@@ -39,7 +40,8 @@ internal sealed class Engine : IEngine
             foreach (var file in files) opened.Add(SafetensorsFile.Open(file));
             IWeightSource weights = opened.Count == 1 ? opened[0] : new CompositeWeights([.. opened]);
             if (weights.Names.Any(name => name.StartsWith("aural_fuser.text_proj.", StringComparison.Ordinal)))
-                throw new WeightsException($"{weights.Description}: these are Ref-AVS weights, which need a sentence beside the sound; this version takes none: pass AVS weights");
+                throw new WeightsException(
+                    $"{weights.Description}: these are Ref-AVS weights, which need a sentence beside the sound; this version takes none: pass AVS weights");
             return weights;
         }
         catch

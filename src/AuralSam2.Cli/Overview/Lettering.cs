@@ -9,7 +9,8 @@ internal sealed class Lettering : IDisposable
     private readonly SKTypeface semiBold = Load("Inter-SemiBold.ttf");
 
     /// <summary>Draws a line of text with its baseline at <paramref name="y"/>.</summary>
-    public void Draw(SKCanvas canvas, string text, float x, float y, float size, SKColor color, SKTextAlign align = SKTextAlign.Left, bool bold = false)
+    public void Draw(
+        SKCanvas canvas, string text, float x, float y, float size, SKColor color, SKTextAlign align = SKTextAlign.Left, bool bold = false)
     {
         using var font = Font(size, bold);
         using var paint = new SKPaint { Color = color, IsAntialias = true };

@@ -75,7 +75,8 @@ internal sealed class OverviewPicture
         var panel = SKRect.Create(Margin, soundTop + 56, Width - 2 * Margin, PanelHeight);
         var height = panel.Bottom + 18 + 40;
 
-        using var surface = SKSurface.Create(new SKImageInfo((int)Width * Sharpness, (int)height * Sharpness, SKColorType.Rgba8888, SKAlphaType.Opaque));
+        using var surface = SKSurface.Create(
+            new SKImageInfo((int)Width * Sharpness, (int)height * Sharpness, SKColorType.Rgba8888, SKAlphaType.Opaque));
         var canvas = surface.Canvas;
         canvas.Clear(Palette.Ground);
         canvas.Scale(Sharpness);
@@ -103,7 +104,8 @@ internal sealed class OverviewPicture
         const float nameSize = 26, warningSize = 13;
         var warning = title.Warning is null ? default : letters.PillAt(title.Warning, default, warningSize);
         letters.Draw(
-            canvas, letters.Fit(title.Clip, nameSize, bold: true, Width - 2 * Margin - warning.Width - Gap), Margin, 62, nameSize, Palette.Ink, bold: true);
+            canvas, letters.Fit(title.Clip, nameSize, bold: true, Width - 2 * Margin - warning.Width - Gap),
+            Margin, 62, nameSize, Palette.Ink, bold: true);
         string[] more = cells.Count < frameCount ? [$"{cells.Count} of them shown"] : [];
         letters.Draw(canvas, string.Join("   ·   ", title.Details.Concat(more)), Margin, 88, 14, Palette.Quiet);
         if (title.Warning is not null)

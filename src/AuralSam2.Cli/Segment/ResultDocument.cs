@@ -22,7 +22,8 @@ internal sealed record ResultDocument(
     double PeakMemoryMb)
 {
     /// <summary>What was segmented.</summary>
-    internal sealed record InputClip(string Frames, string Audio, int Count, int Width, int Height, double Fps, double AudioSeconds, int AudioRate, int AudioChannels);
+    internal sealed record InputClip(
+        string Frames, string Audio, int Count, int Width, int Height, double Fps, double AudioSeconds, int AudioRate, int AudioChannels);
 
     /// <summary>How it was segmented.</summary>
     internal sealed record Choices(string Decode, int Window);

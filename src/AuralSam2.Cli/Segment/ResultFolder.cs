@@ -59,7 +59,11 @@ internal sealed class ResultFolder : IDisposable
     {
         var free = new DriveInfo(partial).AvailableFreeSpace;
         if (free < bytes)
-            throw new IOException($"the disk of {shown} has {free >> 20} MB left and the result may take {bytes >> 20} MB; free some, or name another folder with --out");
+        {
+            var (left, most) = (free >> 20, bytes >> 20);
+            throw new IOException(
+                $"the disk of {shown} has {left} MB left and the result may take {most} MB; free some, or name another folder with --out");
+        }
     }
 
     /// <summary>Where a file of the result is written until the result is complete.</summary>

@@ -11,7 +11,8 @@ internal sealed class SegmentCommand : Command
 
     private readonly Option<bool> demo = new("--demo")
     {
-        Description = "Segment the sample clip that ships with aural, with untrained weights: shows that everything runs, not what a trained model sees.",
+        Description =
+            "Segment the sample clip that ships with aural, with untrained weights: shows that everything runs, not what a trained model sees.",
     };
 
     private readonly Option<string?> frames = new("--frames")
@@ -58,7 +59,8 @@ internal sealed class SegmentCommand : Command
 
     private readonly Option<string> decode = new("--decode")
     {
-        Description = "Which of the decoder's three masks is taken: the best by predicted IoU, the same but none where the object score is negative, or the first.",
+        Description =
+            "Which of the decoder's three masks is taken: the best by predicted IoU, the same but none where the object score is negative, or the first.",
         HelpName = "iou|iou-object|first",
         DefaultValueFactory = _ => "iou",
     };
@@ -87,7 +89,8 @@ internal sealed class SegmentCommand : Command
         model.AcceptOnlyFromAmong("t", "s", "b+", "l", "mini");
         decode.AcceptOnlyFromAmong("iou", "iou-object", "first");
         device.AcceptOnlyFromAmong("auto", "cpu");
-        foreach (var option in (Option[])[demo, frames, video, audio, weights, model, framesPerSecond, window, decode, output, force, device, threads, json])
+        foreach (var option in (Option[])
+                [demo, frames, video, audio, weights, model, framesPerSecond, window, decode, output, force, device, threads, json])
             Options.Add(option);
         SetAction(parsed => new SegmentRun(engine, streams, cancellation).Run(RequestOf(parsed)));
     }

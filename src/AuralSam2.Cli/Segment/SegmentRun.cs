@@ -104,7 +104,10 @@ internal sealed class SegmentRun(IEngine engine, CommandStreams streams, Cancell
     private static void RequireFile(string? file, string option)
     {
         if (file is null || File.Exists(file)) return;
-        throw new FileNotFoundException(Directory.Exists(file) ? $"{file}: is a folder; {option} wants a file" : $"{file}: no such file; check {option}");
+        throw new FileNotFoundException(
+            Directory.Exists(file)
+                ? $"{file}: is a folder; {option} wants a file"
+                : $"{file}: no such file; check {option}");
     }
 
     /// <summary>Roughly: a mask hardly needs any room, an overlay as PNG at most its raw size.</summary>

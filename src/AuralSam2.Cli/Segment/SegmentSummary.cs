@@ -20,7 +20,8 @@ internal static class SegmentSummary
                 $"{100 * f.AreaShare:0.0} %", f.Box is null ? "[dim]empty[/]" : string.Join(", ", f.Box));
         }
 
-        if (result.Frames.Count > MostRows) table.AddRow("...", "", "", "", "", $"{result.Frames.Count - MostRows} more in {ResultFolder.ResultFile}");
+        if (result.Frames.Count > MostRows)
+            table.AddRow("...", "", "", "", "", $"{result.Frames.Count - MostRows} more in {ResultFolder.ResultFile}");
         var console = streams.OutConsole();
         console.Write(table);
         streams.Out.WriteLine(

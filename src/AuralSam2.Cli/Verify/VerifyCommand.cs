@@ -114,7 +114,11 @@ internal sealed class VerifyCommand : Command
         if (notCompared > 0) streams.Out.WriteLine($"  {notCompared} stages of the fixtures were not compared");
         var pixels = reports.Sum(r => r.UndecidedPixels);
         if (pixels > 0)
-            streams.Out.WriteLine($"  {pixels} mask pixels lie within 1e-4 of the threshold; {reports.Sum(r => r.Stages.Sum(s => s.Undecided))} values downstream of them are over budget and excused");
+        {
+            var spared = reports.Sum(r => r.Stages.Sum(s => s.Undecided));
+            streams.Out.WriteLine(
+                $"  {pixels} mask pixels lie within 1e-4 of the threshold; {spared} values downstream of them are over budget and excused");
+        }
     }
 
     /// <summary>File and reason; most messages name the file themselves.</summary>
@@ -132,7 +136,8 @@ internal sealed record VerifyDocument(string Tool, string Version, string Device
     public static VerifyDocument Of(string device, IEnumerable<FixtureReport> reports) =>
         new("aural", AuralCommand.Version, device, [.. reports.Select(r => new Fixture(
             r.File, r.Kind, r.Model, Word(r.Verdict), r.Message,
-            [.. r.Stages.Select(s => new Stage(s.Stage, Finite(s.Error), s.Budget, s.Values, s.Undecided, s.Passed))], r.NotCompared, r.UndecidedPixels))]);
+            [.. r.Stages.Select(s => new Stage(s.Stage, Finite(s.Error), s.Budget, s.Values, s.Undecided, s.Passed))],
+            r.NotCompared, r.UndecidedPixels))]);
 
     /// <summary>JSON has no infinity.</summary>
     private static double Finite(double error) => double.IsFinite(error) ? error : double.MaxValue;
@@ -147,7 +152,8 @@ internal sealed record VerifyDocument(string Tool, string Version, string Device
     };
 
     internal sealed record Fixture(
-        string File, string Kind, string Model, string Verdict, string? Reason, IReadOnlyList<Stage> Stages, IReadOnlyList<string> NotCompared, long UndecidedPixels);
+        string File, string Kind, string Model, string Verdict, string? Reason,
+        IReadOnlyList<Stage> Stages, IReadOnlyList<string> NotCompared, long UndecidedPixels);
 
     internal sealed record Stage(string Name, double RelativeError, double Budget, long Values, long Undecided, bool Within);
 }

@@ -15,7 +15,8 @@ public sealed class FrameFolder : IFrameSource
     /// <summary>Lists a folder and checks that every frame is a whole picture of one size.</summary>
     /// <param name="path">Folder.</param>
     /// <param name="framesPerSecond">Rate at which the pictures were taken, above 0.</param>
-    /// <exception cref="MediaException">The folder is missing or holds no pictures, or a frame is no picture or differs in size from the first.</exception>
+    /// <exception cref="MediaException">The folder is missing or holds no pictures, or a frame is no picture or differs in size from the
+    /// first.</exception>
     public FrameFolder(string path, double framesPerSecond)
     {
         FrameRate.Check(framesPerSecond);
@@ -91,6 +92,7 @@ public sealed class FrameFolder : IFrameSource
     {
         if (size == (Width, Height)) return;
         var first = Path.GetFileName(files[0]);
-        throw new MediaException($"{file}: {size.Width} x {size.Height} pixels, but the first frame ({first}) has {Width} x {Height}; make all frames one size");
+        throw new MediaException(
+            $"{file}: {size.Width} x {size.Height} pixels, but the first frame ({first}) has {Width} x {Height}; make all frames one size");
     }
 }

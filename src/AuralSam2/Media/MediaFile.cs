@@ -46,7 +46,8 @@ internal static class MediaFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new MediaException($"{path}: cannot be written: {OneLine(e).Replace($" : '{temporary}'", "", StringComparison.Ordinal)}; free some room, or write elsewhere", e);
+            var reason = OneLine(e).Replace($" : '{temporary}'", "", StringComparison.Ordinal);
+            throw new MediaException($"{path}: cannot be written: {reason}; free some room, or write elsewhere", e);
         }
         finally
         {
@@ -59,7 +60,8 @@ internal static class MediaFile
     {
         const string convert = "needs ffmpeg: pass it as --video or convert it to WAV";
         if (start.IsEmpty) return "is empty; export it again";
-        if (StartsWith(start, 0, "ID3"u8) || (start.Length > 1 && start[0] == 0xFF && (start[1] & 0xE6) == 0xE2)) return $"is MP3, no WAV, and {convert}";
+        if (StartsWith(start, 0, "ID3"u8) || (start.Length > 1 && start[0] == 0xFF && (start[1] & 0xE6) == 0xE2))
+            return $"is MP3, no WAV, and {convert}";
         if (StartsWith(start, 0, "OggS"u8)) return $"is Ogg, no WAV, and {convert}";
         if (StartsWith(start, 0, "fLaC"u8)) return $"is FLAC, no WAV, and {convert}";
         if (StartsWith(start, 4, "ftyp"u8)) return $"is MP4, no WAV, and {convert}";

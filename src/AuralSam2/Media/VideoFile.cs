@@ -63,7 +63,8 @@ public sealed class VideoFile : IFrameSource
             if (complaint.Contains("matches no streams", StringComparison.Ordinal))
                 throw new MediaException($"{path}: has no video stream; pass its pictures as --frames FOLDER");
             if (exitCode != 0) throw new MediaException($"{path}: ffmpeg cannot read it ({complaint}); export it again or pass --frames and --audio");
-            if (frames.Count == 0) throw new MediaException($"{path}: too short for a frame at {rate} frames per second; pass a higher rate as --fps");
+            if (frames.Count == 0)
+                throw new MediaException($"{path}: too short for a frame at {rate} frames per second; pass a higher rate as --fps");
             var warning = complaint.Length == 0 ? null : $"{path}: damaged ({complaint}); {frames.Count} frames were read";
             return new VideoFile(path, framesPerSecond, frames, warning);
         }
@@ -116,7 +117,8 @@ public sealed class VideoFile : IFrameSource
             {
                 if (Count == 0) (Width, Height) = (frame.Width, frame.Height);
                 if ((frame.Width, frame.Height) != (Width, Height))
-                    throw new MediaException($"{path}: frame {Count} has {frame.Width} x {frame.Height} pixels, the first {Width} x {Height}; export it again");
+                    throw new MediaException(
+                        $"{path}: frame {Count} has {frame.Width} x {frame.Height} pixels, the first {Width} x {Height}; export it again");
                 if ((InMemory.Count + 1L) * frame.Pixels.Length <= memory) InMemory.Add(frame.Pixels);
                 else Spill(frame.Pixels);
                 Count++;

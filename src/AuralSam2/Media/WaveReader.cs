@@ -52,7 +52,9 @@ public static class WaveReader
     /// <summary>A program that wrote to a pipe could not go back to fill in the size of the file either.</summary>
     private static bool IsStreamed(ReadOnlySpan<byte> file) => BinaryPrimitives.ReadUInt32LittleEndian(file[4..]) is 0 or uint.MaxValue;
 
-    /// <summary>Size 0xFFFFFFFF stands for "unknown", and so does 0 in a file that was streamed; elsewhere 0 means that there are no samples.</summary>
+    /// <summary>
+    /// Size 0xFFFFFFFF stands for "unknown", and so does 0 in a file that was streamed; elsewhere 0 means that there are no samples.
+    /// </summary>
     private static ReadOnlySpan<byte> SampleBytes(ReadOnlySpan<byte> rest, long size, bool streamed, string name)
     {
         if (size == uint.MaxValue || streamed) return rest;
@@ -63,7 +65,8 @@ public static class WaveReader
 
     private static Format ReadFormat(ReadOnlySpan<byte> chunk, string name)
     {
-        if (chunk.Length < 16) throw new MediaException($"{name}: a format chunk of {chunk.Length} bytes (at least 16); the file is damaged, export it again");
+        if (chunk.Length < 16)
+            throw new MediaException($"{name}: a format chunk of {chunk.Length} bytes (at least 16); the file is damaged, export it again");
         var tag = BinaryPrimitives.ReadUInt16LittleEndian(chunk);
         var channels = BinaryPrimitives.ReadUInt16LittleEndian(chunk[2..]);
         var rate = BinaryPrimitives.ReadUInt32LittleEndian(chunk[4..]);
@@ -73,7 +76,8 @@ public static class WaveReader
         if (!((tag == Pcm && bits is 8 or 16 or 24 or 32) || (tag == IeeeFloat && bits is 32 or 64)))
             throw new MediaException($"{name}: WAV of {bits} bits with codec 0x{tag:X4}; convert it: ffmpeg -i FILE -c:a pcm_s16le OUT.wav");
         if (channels == 0 || rate is 0 or > HighestRate || block != channels * (bits / 8))
-            throw new MediaException($"{name}: a damaged format chunk ({channels} channels, {rate} Hz, {bits} bits, blocks of {block} bytes); export it again");
+            throw new MediaException(
+                $"{name}: a damaged format chunk ({channels} channels, {rate} Hz, {bits} bits, blocks of {block} bytes); export it again");
         return new Format(tag == IeeeFloat, channels, (int)rate, bits / 8);
     }
 

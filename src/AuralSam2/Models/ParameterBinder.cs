@@ -50,11 +50,17 @@ internal sealed class ParameterBinder(Device device, WeightReader reader) : IDis
     /// <summary>A linear layer <c>[outputs, inputs]</c> with bias.</summary>
     public PackedMatrix Linear(string prefix, int outputs, int inputs) => Matrix(prefix, outputs, inputs, [outputs, inputs]);
 
-    /// <summary>A 1x1 convolution, which is a linear layer on channel-last activations. <paramref name="ones"/>: trailing kernel dimensions in the checkpoint.</summary>
+    /// <summary>
+    /// A 1x1 convolution, which is a linear layer on channel-last activations. <paramref name="ones"/>: trailing kernel dimensions in the
+    /// checkpoint.
+    /// </summary>
     public PackedMatrix Pointwise(string prefix, int outputs, int inputs, int ones = 2) =>
         Matrix(prefix, outputs, inputs, [outputs, inputs, .. Enumerable.Repeat(1, ones)]);
 
-    /// <summary>Several linear layers (or 1x1 convolutions, with <paramref name="ones"/> trailing dimensions) of one input as one matrix, their outputs side by side.</summary>
+    /// <summary>
+    /// Several linear layers (or 1x1 convolutions, with <paramref name="ones"/> trailing dimensions) of one input as one matrix, their
+    /// outputs side by side.
+    /// </summary>
     public PackedMatrix Linears(ReadOnlySpan<string> prefixes, int outputsEach, int inputs, int ones = 0)
     {
         var weight = new List<float>();

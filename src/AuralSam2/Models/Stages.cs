@@ -12,7 +12,9 @@ internal enum StageLayout
     /// <summary>Channel-last here, channel-first in the fixture; <c>[(n,) h, w, c]</c> against <c>[n, c, h, w]</c>.</summary>
     Map,
 
-    /// <summary>An image here, windows in the fixture: <c>[h, w, c]</c> against <c>[windows, edge, edge, c]</c>; padding cells are not compared.</summary>
+    /// <summary>
+    /// An image here, windows in the fixture: <c>[h, w, c]</c> against <c>[windows, edge, edge, c]</c>; padding cells are not compared.
+    /// </summary>
     Windows,
 
     /// <summary>As <see cref="Windows"/>, channel-first: <c>[windows, c, edge, edge]</c>.</summary>

@@ -22,12 +22,14 @@ public sealed class AudioVisualPredictor(AuralSam2Model model)
     /// <param name="progress">Told after every step.</param>
     /// <param name="cancellation">Looked at between blocks of the network.</param>
     /// <returns>One result per frame, in order, as soon as its window is done.</returns>
-    /// <exception cref="ArgumentException">No frames, no samples, a window below 1, or text features missing, superfluous for the weights, or of another size.</exception>
+    /// <exception cref="ArgumentException">No frames, no samples, a window below 1, or text features missing, superfluous for the weights,
+    /// or of another size.</exception>
     /// <exception cref="MediaException">A frame cannot be read.</exception>
     /// <exception cref="WeightsException">The weights produce values that are no numbers.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public IEnumerable<SegmentedFrame> Segment(
-        IFrameSource frames, Waveform sound, SegmentOptions options, IProgress<SegmentProgress>? progress = null, CancellationToken cancellation = default)
+        IFrameSource frames, Waveform sound, SegmentOptions options,
+        IProgress<SegmentProgress>? progress = null, CancellationToken cancellation = default)
     {
         if (frames.Count == 0) throw new ArgumentException("a clip without frames", nameof(frames));
         if (sound.Length == 0) throw new ArgumentException("a sound without samples", nameof(sound));
@@ -35,18 +37,23 @@ public sealed class AudioVisualPredictor(AuralSam2Model model)
         if (options.TextFeatures is null != (model.Variant == FuserVariant.Avs))
         {
             throw new ArgumentException(
-                options.TextFeatures is null ? $"{model.Weights} are Ref-AVS weights: they need the features of a sentence" : $"{model.Weights} are AVS weights: they take no sentence",
+                options.TextFeatures is null
+                    ? $"{model.Weights} are Ref-AVS weights: they need the features of a sentence"
+                    : $"{model.Weights} are AVS weights: they take no sentence",
                 nameof(options));
         }
 
         const int features = AuralFuser.TextTokens * AuralFuser.TextChannels;
         if (options.TextFeatures is { } text && text.Length != features)
-            throw new ArgumentException($"{text.Length} text features: {AuralFuser.TextTokens} vectors of {AuralFuser.TextChannels} are {features}", nameof(options));
+            throw new ArgumentException(
+                $"{text.Length} text features: {AuralFuser.TextTokens} vectors of {AuralFuser.TextChannels} are {features}",
+                nameof(options));
 
         return Windows(frames, sound, options, progress, cancellation);
     }
 
-    private IEnumerable<SegmentedFrame> Windows(IFrameSource frames, Waveform sound, SegmentOptions options, IProgress<SegmentProgress>? progress, CancellationToken cancellation)
+    private IEnumerable<SegmentedFrame> Windows(
+        IFrameSource frames, Waveform sound, SegmentOptions options, IProgress<SegmentProgress>? progress, CancellationToken cancellation)
     {
         var examples = new AudioExamples(model.Device, sound);
         using var tracker = new SoundingObjectTracker(model.Network, frames.Count);
@@ -78,7 +85,9 @@ public sealed class AudioVisualPredictor(AuralSam2Model model)
         var results = new SegmentedFrame[count];
         // AVS starts from the first frame, Ref from the middle one (of the first window); the others follow in order.
         var conditioning = first > 0 ? -1 : model.Variant == FuserVariant.Avs ? 0 : count / 2;
-        IEnumerable<int> order = conditioning < 0 ? Enumerable.Range(0, count) : Enumerable.Range(0, count).Where(i => i != conditioning).Prepend(conditioning);
+        IEnumerable<int> order = conditioning < 0
+            ? Enumerable.Range(0, count)
+            : Enumerable.Range(0, count).Where(i => i != conditioning).Prepend(conditioning);
         var done = 0;
         foreach (var i in order)
         {
@@ -118,14 +127,16 @@ public sealed class AudioVisualPredictor(AuralSam2Model model)
         window.Fuse(count, heard, text, observe: null, cancellation);
     }
 
-    private SegmentedFrame Track(ClipWindow window, SoundingObjectTracker tracker, int place, int frame, bool isConditioning, IFrameSource frames, DecodeMode decode)
+    private SegmentedFrame Track(
+        ClipWindow window, SoundingObjectTracker tracker, int place, int frame, bool isConditioning, IFrameSource frames, DecodeMode decode)
     {
         var device = model.Device;
         using var scope = device.Scope();
         var conditioned = device.Rent(window.Features(place).Rows, FpnNeck.Channels);
         var selected = tracker.Track(window, place, frame, isConditioning, conditioned);
         if (!float.IsFinite(selected.ObjectLogit) || !float.IsFinite(selected.Ious[selected.Best]))
-            throw new WeightsException($"{model.Weights}: frame {frame} comes out as not a number; the weights are damaged, or not those of this model");
+            throw new WeightsException(
+                $"{model.Weights}: frame {frame} comes out as not a number; the weights are damaged, or not those of this model");
         var chosen = decode == DecodeMode.First ? 0 : selected.Best;
         // Scores are defined at the model's input size: logits go there first, then to the picture's own size.
         var high = selected.HighMask;

@@ -38,7 +38,8 @@ public sealed class AuralSam2Model : IDisposable
     /// <summary>Loads a model.</summary>
     /// <param name="device">Where it will run; must outlive the model.</param>
     /// <param name="model">Size of SAM2: t, s, b+ or l (mini: the fixtures' own).</param>
-    /// <param name="weights">All parameters under their official names; read once, may be disposed afterwards. Release (2.0 or 2.1) and variant (AVS or Ref) are recognised from the names.</param>
+    /// <param name="weights">All parameters under their official names; read once, may be disposed afterwards. Release (2.0 or 2.1) and
+    /// variant (AVS or Ref) are recognised from the names.</param>
     /// <param name="progress">Share of the weights that is loaded, 0 to 1.</param>
     /// <param name="imageSize">Edge of the input square; null takes 1024 (mini 128). A multiple of 32.</param>
     /// <exception cref="ArgumentException">An unknown size.</exception>

@@ -41,7 +41,8 @@ internal sealed class SoundingObjectTracker : IDisposable
         sam2.Condition(features, isConditioning ? null : bank, frame, frames, conditioned);
         var image = device.Rent(conditioned.Rows, conditioned.Columns);
         sam2.PromptEncoder.AddDense(conditioned, mask: default, image);
-        var decoded = sam2.MaskDecoder.Forward(image, sam2.PromptEncoder.DensePositions, sparse: default, window.Stride4(place), window.Stride8(place), window.Prompts(place));
+        var decoded = sam2.MaskDecoder.Forward(
+            image, sam2.PromptEncoder.DensePositions, sparse: default, window.Stride4(place), window.Stride8(place), window.Prompts(place));
         var selected = sam2.Heads.Select(decoded, Selection);
         sam2.Remember(features, selected, bank.Add(frame, isConditioning));
         return selected;

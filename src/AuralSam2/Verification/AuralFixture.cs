@@ -23,10 +23,13 @@ internal static partial class AuralFixture
     public static void Run(Device device, StageComparison comparison, CancellationToken cancellation)
     {
         var fixture = comparison.Fixture;
-        var frames = fixture.Metadata("T") is { Length: > 0 } told ? int.Parse(told, CultureInfo.InvariantCulture) : fixture.ShapeOf("fuser.vgg_cat")[0];
+        var frames = fixture.Metadata("T") is { Length: > 0 } told
+            ? int.Parse(told, CultureInfo.InvariantCulture)
+            : fixture.ShapeOf("fuser.vgg_cat")[0];
         var variant = fixture.Metadata("variant").StartsWith("ref", StringComparison.OrdinalIgnoreCase) ? FuserVariant.Ref : FuserVariant.Avs;
         using var weights = fixture.Weights();
-        using var network = AuralSam2Network.Load(device, fixture.Sam2(), new FuserConfig(variant, FrameDepths(fixture), AudioDepth(fixture)), weights);
+        using var network = AuralSam2Network.Load(
+            device, fixture.Sam2(), new FuserConfig(variant, FrameDepths(fixture), AudioDepth(fixture)), weights);
         using var window = new ClipWindow(network, frames);
         using var scope = device.Scope();
         Encode(network, fixture, window, frames, cancellation);
@@ -41,7 +44,9 @@ internal static partial class AuralFixture
         }
 
         window.Fuse(frames, examples, text, comparison.Observer(), cancellation);
-        foreach (var conditioning in fixture.Stages.Select(s => ConditioningFrame().Match(s)).Where(m => m.Success).Select(m => int.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture)).Distinct())
+        foreach (var conditioning in fixture.Stages
+            .Select(s => ConditioningFrame().Match(s)).Where(m => m.Success)
+            .Select(m => int.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture)).Distinct())
         {
             cancellation.ThrowIfCancellationRequested();
             Track(network, comparison, window, frames, conditioning);
@@ -52,11 +57,14 @@ internal static partial class AuralFixture
         ? JsonSerializer.Deserialize<int[]>(told)!
         : [.. Enumerable.Range(0, AuralFuser.Levels).Select(level => Blocks(fixture, $"fuser.l{level}.f"))];
 
-    private static int AudioDepth(Fixture fixture) => Blocks(fixture, "fuser.l0.a") is > 0 and var stored ? stored : FuserConfig.Published().AudioDepth;
+    private static int AudioDepth(Fixture fixture) =>
+        Blocks(fixture, "fuser.l0.a") is > 0 and var stored ? stored : FuserConfig.Published().AudioDepth;
 
     /// <summary>Stages whose name is the prefix and a number.</summary>
     private static int Blocks(Fixture fixture, string prefix) =>
-        fixture.Stages.Count(s => s.StartsWith(prefix, StringComparison.Ordinal) && int.TryParse(s.AsSpan(prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out _));
+        fixture.Stages.Count(s =>
+            s.StartsWith(prefix, StringComparison.Ordinal) &&
+            int.TryParse(s.AsSpan(prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out _));
 
     /// <summary>Small fixtures start from images, large ones from a pyramid.</summary>
     private static void Encode(AuralSam2Network network, Fixture fixture, ClipWindow window, int frames, CancellationToken cancellation)
@@ -78,7 +86,8 @@ internal static partial class AuralFixture
         }
 
         var pyramid = new float[3][];
-        for (var level = 0; level < 3; level++) pyramid[level] = fixture.Map($"input.fpn.{level}", PyramidScale, frames, FpnNeck.Channels, size >> (level + 2));
+        for (var level = 0; level < 3; level++)
+            pyramid[level] = fixture.Map($"input.fpn.{level}", PyramidScale, frames, FpnNeck.Channels, size >> (level + 2));
         for (var t = 0; t < frames; t++)
         {
             using var scope = device.Scope();

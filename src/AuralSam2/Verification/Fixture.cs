@@ -20,7 +20,9 @@ internal sealed partial class Fixture : IDisposable
         {
             (Kind, Model, Seed, Note) = (Metadata("kind"), Metadata("model"), Metadata("seed"), Metadata("note"));
             shapes = Metadata("shapes") is { Length: > 0 } json ? JsonSerializer.Deserialize<Dictionary<string, int[]>>(json) ?? [] : [];
-            inputs = string.Join("; ", File.Metadata.Where(m => m.Key == "note" || m.Key.StartsWith("input", StringComparison.Ordinal)).Select(m => $"{m.Key} {m.Value}"));
+            inputs = string.Join("; ", File.Metadata
+                .Where(m => m.Key == "note" || m.Key.StartsWith("input", StringComparison.Ordinal))
+                .Select(m => $"{m.Key} {m.Value}"));
         }
         catch (JsonException error)
         {
@@ -40,7 +42,9 @@ internal sealed partial class Fixture : IDisposable
     public string Note { get; }
 
     /// <summary>Names of all stages, without the suffixes of sampling.</summary>
-    public IEnumerable<string> Stages => File.Tensors.Keys.Where(n => !n.EndsWith("@stats", StringComparison.Ordinal)).Select(n => n.Replace("@sample", "", StringComparison.Ordinal));
+    public IEnumerable<string> Stages => File.Tensors.Keys
+        .Where(n => !n.EndsWith("@stats", StringComparison.Ordinal))
+        .Select(n => n.Replace("@sample", "", StringComparison.Ordinal));
 
     /// <summary>A metadata value, or nothing.</summary>
     public string Metadata(string key) => File.Metadata.TryGetValue(key, out var value) ? value : "";
@@ -48,7 +52,8 @@ internal sealed partial class Fixture : IDisposable
     /// <summary>The original shape of a stage.</summary>
     /// <exception cref="WeightsException">The fixture does not tell.</exception>
     public int[] ShapeOf(string stage) =>
-        RecordedShape(stage) ?? throw new WeightsException($"{File.Path}: stage '{stage}' is missing, or sampled without its shape in the metadata 'shapes'");
+        RecordedShape(stage) ?? throw new WeightsException(
+            $"{File.Path}: stage '{stage}' is missing, or sampled without its shape in the metadata 'shapes'");
 
     /// <summary>The original shape of a stage; null when the stage is missing, or only sampled and its shape not noted.</summary>
     public int[]? RecordedShape(string stage) =>
@@ -99,11 +104,14 @@ internal sealed partial class Fixture : IDisposable
         var text = Metadata("config");
         if (!match.Success && text.Length == 0)
             throw new WeightsException($"{File.Path}: no model '{Model}' is known, and the fixture has no 'config' that describes it");
-        var named = Sam2Config.Named(match.Success ? OwnName(match.Groups["size"].Value) : "mini", match.Groups["minor"].Success ? Sam2Version.V21 : Sam2Version.V20);
+        var named = Sam2Config.Named(
+            match.Success ? OwnName(match.Groups["size"].Value) : "mini",
+            match.Groups["minor"].Success ? Sam2Version.V21 : Sam2Version.V20);
         try
         {
             var config = text.Length > 0 ? Configured(named, text) : named;
-            if (Find(ImageShape()) is { Success: true } told) config = config with { ImageSize = int.Parse(told.Groups[1].Value, CultureInfo.InvariantCulture) };
+            if (Find(ImageShape()) is { Success: true } told)
+                config = config with { ImageSize = int.Parse(told.Groups[1].Value, CultureInfo.InvariantCulture) };
             else if (text.Length == 0 && StoredGrid() is { } grid) config = config with { ImageSize = 16 * grid };
             if (config.ImageSize < 64 || config.ImageSize % 32 != 0)
                 throw new WeightsException($"{File.Path}: image size {config.ImageSize}: models take multiples of 32, at least 64");
@@ -130,7 +138,8 @@ internal sealed partial class Fixture : IDisposable
             MemoryLayers = root.GetProperty("memory_attention").GetProperty("num_layers").GetInt32(),
             OnlyPastPointers = Flag(root, "only_obj_ptrs_in_the_past_for_eval", false),
             Trunk = new HieraConfig(
-                Number(trunk, "embed_dim", 96), Number(trunk, "num_heads", 1), Numbers(trunk, "stages", [2, 3, 16, 3]), Numbers(trunk, "global_att_blocks", [12, 16, 20]),
+                Number(trunk, "embed_dim", 96), Number(trunk, "num_heads", 1),
+                Numbers(trunk, "stages", [2, 3, 16, 3]), Numbers(trunk, "global_att_blocks", [12, 16, 20]),
                 Numbers(trunk, "window_spec", [8, 4, 14, 7]), Numbers(trunk, "window_pos_embed_bkg_spatial_size", [14, 14])[0]),
         };
     }
@@ -139,7 +148,9 @@ internal sealed partial class Fixture : IDisposable
     private double? Told(string name, string word)
     {
         var family = char.IsAsciiDigit(name[^1]) ? name[..name.LastIndexOf('.')] : name;
-        var match = Regex.Match(inputs, Regex.Escape(family) + @"(?![\w])(?:(?!\binput\.|;).)*?\b" + word + @"\s*[=:]?\s*(-?(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?)", RegexOptions.Singleline);
+        var match = Regex.Match(
+            inputs, Regex.Escape(family) + @"(?![\w])(?:(?!\binput\.|;).)*?\b" + word + @"\s*[=:]?\s*(-?(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?)",
+            RegexOptions.Singleline);
         return match.Success ? double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) : null;
     }
 
@@ -156,9 +167,11 @@ internal sealed partial class Fixture : IDisposable
         _ => size,
     };
 
-    private static bool Flag(JsonElement element, string name, bool otherwise) => element.TryGetProperty(name, out var value) ? value.GetBoolean() : otherwise;
+    private static bool Flag(JsonElement element, string name, bool otherwise) =>
+        element.TryGetProperty(name, out var value) ? value.GetBoolean() : otherwise;
 
-    private static int Number(JsonElement element, string name, int otherwise) => element.TryGetProperty(name, out var value) ? value.GetInt32() : otherwise;
+    private static int Number(JsonElement element, string name, int otherwise) =>
+        element.TryGetProperty(name, out var value) ? value.GetInt32() : otherwise;
 
     private static int[] Numbers(JsonElement element, string name, int[] otherwise) =>
         element.TryGetProperty(name, out var value) ? [.. value.EnumerateArray().Select(v => v.GetInt32())] : otherwise;

@@ -21,7 +21,8 @@ public enum FixtureVerdict
 /// <param name="Error">Largest difference, relative to the largest magnitude of the stored tensor.</param>
 /// <param name="Budget">Largest error allowed.</param>
 /// <param name="Values">Values compared.</param>
-/// <param name="Undecided">Values over budget that lie downstream of a mask pixel too close to zero to binarise the same everywhere; they are excused.</param>
+/// <param name="Undecided">Values over budget that lie downstream of a mask pixel too close to zero to binarise the same everywhere; they
+/// are excused.</param>
 public sealed record StageResult(string Stage, double Error, double Budget, long Values, long Undecided)
 {
     /// <summary>Within budget, or over it only where that is excused.</summary>
@@ -38,4 +39,5 @@ public sealed record StageResult(string Stage, double Error, double Budget, long
 /// <param name="UndecidedPixels">Mask pixels whose logit is within 1e-4 of zero.</param>
 /// <param name="Message">Why, when there is something to say; one line.</param>
 public sealed record FixtureReport(
-    string File, string Kind, string Model, FixtureVerdict Verdict, IReadOnlyList<StageResult> Stages, IReadOnlyList<string> NotCompared, long UndecidedPixels, string? Message);
+    string File, string Kind, string Model, FixtureVerdict Verdict,
+    IReadOnlyList<StageResult> Stages, IReadOnlyList<string> NotCompared, long UndecidedPixels, string? Message);

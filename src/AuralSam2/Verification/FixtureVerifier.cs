@@ -36,7 +36,9 @@ public static class FixtureVerifier
                 case "aural": AuralFixture.Run(device, comparison, cancellation); break;
                 case "memory_modules": MemoryModulesFixture.Run(device, comparison); break;
                 default:
-                    return new FixtureReport(path, fixture.Kind, fixture.Model, FixtureVerdict.Unsupported, [], [.. fixture.Stages], 0, $"fixtures of kind '{fixture.Kind}' are not supported yet");
+                    return new FixtureReport(
+                        path, fixture.Kind, fixture.Model, FixtureVerdict.Unsupported, [], [.. fixture.Stages], 0,
+                        $"fixtures of kind '{fixture.Kind}' are not supported yet");
             }
         }
         catch (Exception error) when (error is ArgumentException or FormatException or OverflowException or IndexOutOfRangeException or JsonException)

@@ -24,12 +24,14 @@ internal static partial class MaskDecoderFixture
         using var weights = fixture.Weights();
         using var binder = new ParameterBinder(device, new WeightReader(weights));
         var modules = new Modules(
-            device, comparison, config, new ImageEncoder(config, binder), new PromptEncoder(config, binder), new MaskDecoder(binder), new SamHeads(config, binder), new MemoryWeights(config, binder));
+            device, comparison, config, new ImageEncoder(config, binder), new PromptEncoder(config, binder),
+            new MaskDecoder(binder), new SamHeads(config, binder), new MemoryWeights(config, binder));
         modules.Run(cancellation);
     }
 
     private sealed record Modules(
-        Device Device, StageComparison Comparison, Sam2Config Config, ImageEncoder ImageEncoder, PromptEncoder PromptEncoder, MaskDecoder MaskDecoder, SamHeads Heads, MemoryWeights Memory)
+        Device Device, StageComparison Comparison, Sam2Config Config,
+        ImageEncoder ImageEncoder, PromptEncoder PromptEncoder, MaskDecoder MaskDecoder, SamHeads Heads, MemoryWeights Memory)
     {
         private int Cells => Config.Grid * Config.Grid;
 
@@ -39,14 +41,18 @@ internal static partial class MaskDecoderFixture
             var observe = Comparison.Observer();
             Tensor image = Device.Rent(Cells, FpnNeck.Channels);
             var (channels4, channels8) = MaskDecoder.HighResChannels;
-            Tensor stride4 = Device.Rent(4 * Config.Grid, 4 * Config.Grid, channels4), stride8 = Device.Rent(2 * Config.Grid, 2 * Config.Grid, channels8);
+            Tensor stride4 = Device.Rent(4 * Config.Grid, 4 * Config.Grid, channels4),
+                stride8 = Device.Rent(2 * Config.Grid, 2 * Config.Grid, channels8);
             Encode(image, stride4, stride8);
             observe("image_embed_plus_no_mem", image.Reshape(Config.Grid, Config.Grid, FpnNeck.Channels), StageLayout.Map);
             observe("dense_pe", PromptEncoder.DensePositions.Reshape(Config.Grid, Config.Grid, FpnNeck.Channels), StageLayout.Map);
 
             var fixture = Comparison.Fixture;
             string[] scenarios = [.. fixture.Stages.Where(s => s.EndsWith(".sparse", StringComparison.Ordinal)).Select(s => s[..^".sparse".Length])];
-            string[] selections = [.. fixture.Stages.Select(s => SelectionName().Match(s)).Where(m => m.Success).Select(m => m.Groups[1].Value).Distinct()];
+            string[] selections =
+            [
+                .. fixture.Stages.Select(s => SelectionName().Match(s)).Where(m => m.Success).Select(m => m.Groups[1].Value).Distinct(),
+            ];
             foreach (var scenario in scenarios)
             {
                 cancellation.ThrowIfCancellationRequested();
@@ -54,7 +60,10 @@ internal static partial class MaskDecoderFixture
             }
         }
 
-        /// <summary>A choice is made from its own scenario, or from the one whose name it prolongs: pt1_thresh0.9 from pt1, box_pt_thresh0.9 from box_pt.</summary>
+        /// <summary>
+        /// A choice is made from its own scenario, or from the one whose name it prolongs: pt1_thresh0.9 from pt1, box_pt_thresh0.9 from
+        /// box_pt.
+        /// </summary>
         private static string? ScenarioOf(string selection, string[] scenarios) => scenarios
             .Where(s => selection == s || selection.StartsWith(s + "_", StringComparison.Ordinal)).MaxBy(s => s.Length);
 
@@ -107,7 +116,9 @@ internal static partial class MaskDecoderFixture
             PromptEncoder.Dense(default, dense);
             var values = new float[dense.Length];
             Device.Download(dense, values);
-            if (Comparison.ShareOver(scenario + ".dense", values, StageLayout.Map, new Shape(Config.Grid, Config.Grid, FpnNeck.Channels)) < 0.5) return default;
+            if (Comparison.ShareOver(
+                    scenario + ".dense", values, StageLayout.Map, new Shape(Config.Grid, Config.Grid, FpnNeck.Channels)) < 0.5)
+                return default;
             var fixture = Comparison.Fixture;
             var name = fixture.Find(MaskInput()) is { Success: true } told ? told.Value : "input.mask_prompt";
             var mask = Device.Rent(4 * Config.Grid, 4 * Config.Grid);
@@ -119,14 +130,23 @@ internal static partial class MaskDecoderFixture
         private void Select(string selection, in DecodedMasks decoded)
         {
             var (dynamic, threshold) = Stability(Comparison.Fixture.Metadata("config"));
-            if (Regex.Match(selection, "_thresh([0-9.]+)") is { Success: true } changed) threshold = float.Parse(changed.Groups[1].Value, CultureInfo.InvariantCulture);
-            var lowered = Regex.Match(selection, "_biasminus([0-9.]+)") is { Success: true } bias ? float.Parse(bias.Groups[1].Value, CultureInfo.InvariantCulture) : 0f;
+            if (Regex.Match(selection, "_thresh([0-9.]+)") is { Success: true } changed)
+                threshold = float.Parse(changed.Groups[1].Value, CultureInfo.InvariantCulture);
+            var lowered = Regex.Match(selection, "_biasminus([0-9.]+)") is { Success: true } bias
+                ? float.Parse(bias.Groups[1].Value, CultureInfo.InvariantCulture)
+                : 0f;
             for (var multimask = 0; multimask <= 1; multimask++)
             {
                 using var scope = Device.Scope();
                 var masks = Device.Rent(MaskDecoder.Masks, 4 * Config.Grid, 4 * Config.Grid); // choosing may overwrite them
                 Device.Copy(decoded.Masks, masks);
-                var options = new SelectionOptions { Multimask = multimask == 1, DynamicViaStability = dynamic, StabilityThreshold = threshold, MaskAbsentObjects = true };
+                var options = new SelectionOptions
+                {
+                    Multimask = multimask == 1,
+                    DynamicViaStability = dynamic,
+                    StabilityThreshold = threshold,
+                    MaskAbsentObjects = true,
+                };
                 var selected = Heads.Select(decoded with { Masks = masks, ObjectLogit = decoded.ObjectLogit - lowered }, options);
                 var prefix = $"{selection}.mm{multimask}.";
                 var observe = Comparison.Observer(prefix);
@@ -143,7 +163,8 @@ internal static partial class MaskDecoderFixture
         {
             if (config.Length == 0) return (false, 0);
             using var document = JsonDocument.Parse(config);
-            return document.RootElement.TryGetProperty("sam_mask_decoder_extra_args", out var extra) && extra.TryGetProperty("dynamic_multimask_stability_thresh", out var threshold)
+            return document.RootElement.TryGetProperty("sam_mask_decoder_extra_args", out var extra) &&
+                extra.TryGetProperty("dynamic_multimask_stability_thresh", out var threshold)
                 ? (extra.GetProperty("dynamic_multimask_via_stability").GetBoolean(), threshold.GetSingle())
                 : (false, 0);
         }

@@ -18,7 +18,9 @@ internal static partial class MemoryModulesFixture
     public static void Run(Device device, StageComparison comparison)
     {
         var fixture = comparison.Fixture;
-        var cells = comparison.Stores("memattn.out") ? fixture.ShapeOf("memattn.out")[0] : fixture.ShapeOf("memenc.features")[2..].Aggregate(1, (n, d) => n * d);
+        var cells = comparison.Stores("memattn.out")
+            ? fixture.ShapeOf("memattn.out")[0]
+            : fixture.ShapeOf("memenc.features")[2..].Aggregate(1, (n, d) => n * d);
         var grid = (int)Math.Sqrt(cells);
         var config = fixture.Sam2() with { ImageSize = 16 * grid };
         using var weights = fixture.Weights();
@@ -35,7 +37,8 @@ internal static partial class MemoryModulesFixture
         {
             var tokens = fixture.ShapeOf("memattn.layers.0.cross_attn_image.k_proj")[^2];
             attention.Forward(
-                Input("curr", 1, cells, Channels), Input("curr_pos", 1, cells, Channels), Input("memory", 1, tokens, MemoryChannels), Input("memory_pos", 1, tokens, MemoryChannels),
+                Input("curr", 1, cells, Channels), Input("curr_pos", 1, cells, Channels),
+                Input("memory", 1, tokens, MemoryChannels), Input("memory_pos", 1, tokens, MemoryChannels),
                 PointerTokens(fixture, tokens, cells), device.Rent(cells, Channels), "memattn", observe);
         }
 
@@ -65,7 +68,8 @@ internal static partial class MemoryModulesFixture
         int?[] told = [Number(NotedPointers()), Number(NotedFrames()) is { } frames ? tokens - (frames * cells) : null];
         return told.FirstOrDefault(n => n >= 0 && n <= tokens && (tokens - n) % cells == 0) ?? tokens % cells;
 
-        int? Number(Regex pattern) => fixture.Find(pattern) is { Success: true } match ? int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) : null;
+        int? Number(Regex pattern) =>
+            fixture.Find(pattern) is { Success: true } match ? int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) : null;
     }
 
     /// <summary>

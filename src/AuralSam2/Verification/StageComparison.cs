@@ -87,7 +87,9 @@ internal sealed class StageComparison(Fixture fixture, Device device, double bud
         var scale = Scale(stored, stats);
         var over = 0;
         for (var j = 0L; j < stored.Length; j++)
-            if (Math.Abs(values[(int)IndexOf(sampled ? j * SampleStep % values.Length : j % values.Length, layout, shape, 0)] - stored[j]) > budget * scale) over++;
+            if (Math.Abs(values[(int)IndexOf(sampled ? j * SampleStep % values.Length : j % values.Length, layout, shape, 0)] - stored[j]) >
+                    budget * scale)
+                over++;
         return (double)over / Math.Max(1, stored.Length);
     }
 

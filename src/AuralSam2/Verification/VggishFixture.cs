@@ -41,13 +41,15 @@ internal static partial class VggishFixture
     {
         var told = fixture.Metadata("wave");
         var (formula, length) = (Chirp().Match(told), NoiseLength().Match(told));
-        double Number(int group, double otherwise) => formula.Success ? double.Parse(formula.Groups[group].Value, CultureInfo.InvariantCulture) : otherwise;
+        double Number(int group, double otherwise) =>
+            formula.Success ? double.Parse(formula.Groups[group].Value, CultureInfo.InvariantCulture) : otherwise;
         var (amplitude, start, half, rate, noise) = (Number(1, 0.5), Number(2, 200), Number(3, 0.5), Number(4, 760), Number(5, 0.1));
         var wave = new float[length.Success ? int.Parse(length.Groups[1].Value, CultureInfo.InvariantCulture) : Heard(fixture)];
         for (var i = 0; i < wave.Length; i++)
         {
             var t = i / (double)LogMel.SampleRate;
-            var w = (amplitude * Math.Sin(2 * Math.PI * ((start * t) + (half * rate * t * t)))) + (noise * ((2 * RuleTensor.Unit(fixture.Seed, "input.wave_noise", i)) - 1));
+            var w = (amplitude * Math.Sin(2 * Math.PI * ((start * t) + (half * rate * t * t)))) +
+                (noise * ((2 * RuleTensor.Unit(fixture.Seed, "input.wave_noise", i)) - 1));
             wave[i] = (float)Math.Clamp(Math.Round(32767 * w), short.MinValue, short.MaxValue);
         }
 
@@ -55,7 +57,10 @@ internal static partial class VggishFixture
     }
 
     /// <summary>Samples that the stored mel frames have heard.</summary>
-    private static int Heard(Fixture fixture) => fixture.RecordedShape("log_mel_all_frames") is [var frames, ..] ? LogMel.FrameLength + ((frames - 1) * LogMel.HopLength) : DefaultSamples;
+    private static int Heard(Fixture fixture) =>
+        fixture.RecordedShape("log_mel_all_frames") is [var frames, ..]
+            ? LogMel.FrameLength + ((frames - 1) * LogMel.HopLength)
+            : DefaultSamples;
 
     [GeneratedRegex(@"([\d.]+)\*sin\(2\*?pi\*?\(([\d.]+)\*? ?t ?\+ ?([\d.]+)\*([\d.]+)\*? ?t\^2\)\) ?\+ ?([\d.]+)\*\(2u-1\)")]
     private static partial Regex Chirp();

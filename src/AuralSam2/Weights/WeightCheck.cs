@@ -45,12 +45,16 @@ public static class WeightCheck
     /// <summary>Half a checkpoint is the likeliest mistake: SAM2 without the fuser, or the fuser without SAM2.</summary>
     private static string Advice(IWeightSource source, IReadOnlyList<ParameterSpec> declared, int misshapen)
     {
-        var halves = declared.ToLookup(parameter => parameter.Name.StartsWith(FuserPrefix, StringComparison.Ordinal), parameter => source.ShapeOf(parameter.Name, parameter.Shape) is not null);
+        var halves = declared.ToLookup(
+            parameter => parameter.Name.StartsWith(FuserPrefix, StringComparison.Ordinal),
+            parameter => source.ShapeOf(parameter.Name, parameter.Shape) is not null);
         var (fuser, sam2) = (halves[true].ToList(), halves[false].ToList());
         if (misshapen == 0 && fuser.Count > 0 && sam2.Count > 0)
         {
-            if (sam2.TrueForAll(found => found) && !fuser.Contains(true)) return "SAM2 is complete and the fuser is missing: give AuralFuser's file as well";
-            if (fuser.TrueForAll(found => found) && !sam2.Contains(true)) return "the fuser is complete and SAM2 is missing: give SAM2's file as well";
+            if (sam2.TrueForAll(found => found) && !fuser.Contains(true))
+                return "SAM2 is complete and the fuser is missing: give AuralFuser's file as well";
+            if (fuser.TrueForAll(found => found) && !sam2.Contains(true))
+                return "the fuser is complete and SAM2 is missing: give SAM2's file as well";
         }
 
         return "is this the file of another model? --model chooses";

@@ -6,7 +6,9 @@ namespace AuralSam2.Kernels.Ops;
 /// </summary>
 internal static unsafe class AttentionCpu
 {
-    /// <summary>Keys of a block times head dimension: the block's keys and values take a third of a megabyte, a third of the second-level cache.</summary>
+    /// <summary>
+    /// Keys of a block times head dimension: the block's keys and values take a third of a megabyte, a third of the second-level cache.
+    /// </summary>
     private const int KeyBlockFloats = 48 << 10;
 
     /// <summary>Softmax attention, or, with a <paramref name="linearScale"/>, the plain product (scale q k^T) v.</summary>
@@ -32,7 +34,9 @@ internal static unsafe class AttentionCpu
             var source = k.Pointer + ((nint)((b * keys) + first) * k.RowStride) + (h * d);
             for (var i = 0; i < count; i++) rows[i] = source + ((nint)i * k.RowStride);
             FlashTile.PackKeys(device.Isa, rows, count, d, packed.Pointer + (sequence * (nint)packedFloats) + ((nint)first * d));
-            CopyPadded(count, d, v.Pointer + ((nint)((b * keys) + first) * v.RowStride) + (h * d), v.RowStride, values.Pointer + (((nint)sequence * keys) + first) * dPadded, dPadded);
+            CopyPadded(
+                count, d, v.Pointer + ((nint)((b * keys) + first) * v.RowStride) + (h * d), v.RowStride,
+                values.Pointer + (((nint)sequence * keys) + first) * dPadded, dPadded);
         });
 
         var queryBlocks = (queries + FlashTile.MaxQueries - 1) / FlashTile.MaxQueries;

@@ -19,11 +19,14 @@ public static class Attention
         OpArguments.Require(
             heads > 0 && q.Columns % heads == 0 && k.Columns == q.Columns && v.Columns == q.Columns && y.Columns == q.Columns,
             "Attention", $"q {q}, k {k}, v {v}, y {y}, {heads} heads");
-        OpArguments.Require(q.Shape.Rank is 2 or 3 && k.Shape.Rank == q.Shape.Rank && v.Shape == k.Shape && y.Shape == q.Shape, "Attention", $"q {q}, k {k}, v {v}, y {y}");
+        OpArguments.Require(
+            q.Shape.Rank is 2 or 3 && k.Shape.Rank == q.Shape.Rank && v.Shape == k.Shape && y.Shape == q.Shape,
+            "Attention", $"q {q}, k {k}, v {v}, y {y}");
         OpArguments.Require(q.Shape.Rank == 2 || q.Shape[0] == k.Shape[0], "Attention", $"batches of q {q} and k {k}");
         var batch = q.Shape.Rank == 3 ? q.Shape[0] : 1;
         OpArguments.Require(batch == 0 || k.Rows / batch > 0, "Attention", $"no keys: {k}");
-        using var timing = device.Time("Attention", Flops(q.Rows, batch == 0 ? 0 : k.Rows / batch, q.Columns), 4.0 * ((2 * q.Length) + (2 * k.Length)));
+        using var timing = device.Time(
+            "Attention", Flops(q.Rows, batch == 0 ? 0 : k.Rows / batch, q.Columns), 4.0 * ((2 * q.Length) + (2 * k.Length)));
         switch (device)
         {
             case CpuDevice cpu: AttentionCpu.Run(cpu, q, k, v, y, heads, batch); break;

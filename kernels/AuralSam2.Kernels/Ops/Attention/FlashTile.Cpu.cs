@@ -61,7 +61,9 @@ internal static unsafe class FlashTile
         }
     }
 
-    /// <summary>Lays out keys (rows given by address) as panels <c>[d][columns]</c>; columns beyond <paramref name="count"/> repeat the last key.</summary>
+    /// <summary>
+    /// Lays out keys (rows given by address) as panels <c>[d][columns]</c>; columns beyond <paramref name="count"/> repeat the last key.
+    /// </summary>
     public static void PackKeys(CpuIsa isa, float** rows, int count, int headDim, float* target)
     {
         var width = isa.Lanes();
@@ -74,7 +76,8 @@ internal static unsafe class FlashTile
             {
                 var first = (at * width) + c;
                 Transpose4(
-                    rows[Math.Min(first, count - 1)], rows[Math.Min(first + 1, count - 1)], rows[Math.Min(first + 2, count - 1)], rows[Math.Min(first + 3, count - 1)],
+                    rows[Math.Min(first, count - 1)], rows[Math.Min(first + 1, count - 1)],
+                    rows[Math.Min(first + 2, count - 1)], rows[Math.Min(first + 3, count - 1)],
                     headDim, target + c, columns);
             }
 
@@ -185,7 +188,15 @@ internal static unsafe class FlashTile
         for (var j = 0; j < columns;)
         {
             var vectors = CpuPackedMatrix.PanelVectors((columns - j) / S.Width);
-            var tile = new GemmTile.Operands { StrideA = padded, B = values + j, StrideB = b.StrideV, StrideC = strideO, StrideResidual = strideO, K = count };
+            var tile = new GemmTile.Operands
+            {
+                StrideA = padded,
+                B = values + j,
+                StrideB = b.StrideV,
+                StrideC = strideO,
+                StrideResidual = strideO,
+                K = count,
+            };
             for (var i = 0; i < rows; i += S.TileRows)
             {
                 tile.A = b.Scores + ((nint)i * padded);

@@ -27,7 +27,10 @@ internal readonly struct SimtFlashTile(int headDim, int queries, int keys)
     /// <summary>Quads of a value or an output.</summary>
     public int HeadQuads => (HeadDim + 3) / 4;
 
-    /// <summary>Floats from one channel of the queries to the next, and from the scores of one key to the next: padded by a quad against bank conflicts.</summary>
+    /// <summary>
+    /// Floats from one channel of the queries to the next, and from the scores of one key to the next: padded by a quad against bank
+    /// conflicts.
+    /// </summary>
     public int QueryStride => Queries + 4;
 
     /// <summary>Floats from one channel of the keys to the next.</summary>

@@ -40,10 +40,12 @@ internal static class WindowAttentionCases
     {
         var channels = g.Heads * headDim;
         var keys = (double)g.Window * g.Window;
+        var values = scale == 1 ? "" : $", values to {scale}";
+        var variant = $"{(g.PoolQueries ? ", q-pool" : "")}{values}{(gap == 0 ? "" : ", strided")}";
         return new OpCase
         {
             Op = "WindowAttention",
-            Label = $"{g.Height}x{g.Width}, window {g.Window}, {g.Heads} heads of {headDim}{(g.PoolQueries ? ", q-pool" : "")}{(scale == 1 ? "" : $", values to {scale}")}{(gap == 0 ? "" : ", strided")}",
+            Label = $"{g.Height}x{g.Width}, window {g.Window}, {g.Heads} heads of {headDim}{variant}",
             Operands =
             [
                 new("qkv", OperandRole.Input, [g.Height * g.Width, 3 * channels], scale, RowGap: gap),

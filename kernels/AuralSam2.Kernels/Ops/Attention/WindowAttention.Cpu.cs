@@ -21,7 +21,9 @@ internal static unsafe class WindowAttentionCpu
             var queryFloats = (nint)queryRows * dPadded;
             var outputFloats = (nint)FlashTile.MaxQueries * dPadded;
             var rowFloats = ((nint)keys * 2) + 16; // addresses are 8 bytes
-            var scratch = device.Scratch(worker, keysFloats + valuesFloats + queryFloats + outputFloats + rowFloats + (FlashTile.MaxQueries * (nint)FlashTile.Padded(keyBlock)));
+            var scratch = device.Scratch(
+                worker, keysFloats + valuesFloats + queryFloats + outputFloats + rowFloats +
+                (FlashTile.MaxQueries * (nint)FlashTile.Padded(keyBlock)));
             var packed = scratch;
             var values = packed + keysFloats;
             var gathered = values + valuesFloats;
@@ -33,7 +35,9 @@ internal static unsafe class WindowAttentionCpu
                 for (var i = 0; i < keys; i++)
                 {
                     var (row, column) = (top + (i / grid.Window), left + (i % grid.Window));
-                    tokens[i] = (row < grid.Height && column < grid.Width ? qkv.Pointer + ((((nint)row * grid.Width) + column) * qkv.RowStride) : padding.Pointer) + (h * d);
+                    tokens[i] = (row < grid.Height && column < grid.Width
+                        ? qkv.Pointer + ((((nint)row * grid.Width) + column) * qkv.RowStride)
+                        : padding.Pointer) + (h * d);
                 }
 
                 Gather(device.Isa, grid, tokens, d, gathered, dPadded);
@@ -94,7 +98,8 @@ internal static unsafe class WindowAttentionCpu
     }
 
     /// <summary>Results go to their place in the image; those of padding tokens are dropped.</summary>
-    private static void Scatter(in WindowGrid grid, int top, int left, int first, int count, int edge, float* output, int stride, int d, Tensor y, int head)
+    private static void Scatter(
+        in WindowGrid grid, int top, int left, int first, int count, int edge, float* output, int stride, int d, Tensor y, int head)
     {
         var (t, l) = grid.PoolQueries ? (top / 2, left / 2) : (top, left);
         for (var i = 0; i < count; i++)

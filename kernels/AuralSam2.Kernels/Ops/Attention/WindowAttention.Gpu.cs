@@ -21,7 +21,8 @@ internal static class WindowAttentionGpu
     /// <param name="Tile">Blocks of queries and keys.</param>
     /// <param name="QueryBlocks">Blocks of queries in a window.</param>
     /// <param name="Scale">Factor of the scores: 1 / sqrt(d).</param>
-    public readonly record struct Arguments(RowView Qkv, ArrayView<float> Padding, RowView Y, GridArguments Grid, SimtFlashTile Tile, int QueryBlocks, float Scale);
+    public readonly record struct Arguments(
+        RowView Qkv, ArrayView<float> Padding, RowView Y, GridArguments Grid, SimtFlashTile Tile, int QueryBlocks, float Scale);
 
     /// <summary>A <see cref="WindowGrid"/> without its bool, which kernels cannot take.</summary>
     public readonly record struct GridArguments(int Height, int Width, int Window, int Heads, int Pool, int Across)
@@ -115,7 +116,10 @@ internal static class WindowAttentionGpu
         }
     }
 
-    /// <summary>A block of values as <c>[keys][d]</c>; zeros to the end of the last quad. Keys beyond the window get the padding token and no weight.</summary>
+    /// <summary>
+    /// A block of values as <c>[keys][d]</c>; zeros to the end of the last quad. Keys beyond the window get the padding token and no
+    /// weight.
+    /// </summary>
     private static void StageValues(Arguments arguments, ArrayView<float> shared, Place place, int key0)
     {
         var (grid, tile) = (arguments.Grid, arguments.Tile);

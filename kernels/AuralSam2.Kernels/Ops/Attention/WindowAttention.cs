@@ -37,10 +37,14 @@ public static class WindowAttention
     public static void Forward(Device device, Tensor qkv, Tensor padding, Tensor y, in WindowGrid grid)
     {
         var g = grid;
-        OpArguments.Require(g.Window > 0 && g.Heads > 0 && qkv.Rows == g.Height * g.Width && qkv.Columns % (3 * g.Heads) == 0, "WindowAttention", $"qkv {qkv} for {g}");
+        OpArguments.Require(
+            g.Window > 0 && g.Heads > 0 && qkv.Rows == g.Height * g.Width && qkv.Columns % (3 * g.Heads) == 0,
+            "WindowAttention", $"qkv {qkv} for {g}");
         OpArguments.Require(padding.Length == qkv.Columns, "WindowAttention", $"padding {padding} for qkv {qkv}");
         OpArguments.Require(y.Rows == g.OutputHeight * g.OutputWidth && 3 * y.Columns == qkv.Columns, "WindowAttention", $"y {y} for qkv {qkv}, {g}");
-        OpArguments.Require(!g.PoolQueries || (g.Height % 2 == 0 && g.Width % 2 == 0 && g.Window % 2 == 0), "WindowAttention", $"pooled queries need even sizes: {g}");
+        OpArguments.Require(
+            !g.PoolQueries || (g.Height % 2 == 0 && g.Width % 2 == 0 && g.Window % 2 == 0),
+            "WindowAttention", $"pooled queries need even sizes: {g}");
         var keys = (double)g.Window * g.Window;
         var queries = g.Across * g.Down * (g.PoolQueries ? keys / 4 : keys);
         using var timing = device.Time("WindowAttention", Attention.Flops(queries, keys, y.Columns), 4.0 * (qkv.Length + y.Length));

@@ -88,7 +88,8 @@ internal static class Conv2dCases
             {
                 var weights = Conv2d.Pack(
                     device, device.Download(t[1]), s.Outputs, s.Bias ? device.Download(t[bias]) : [], s.Kernel, s.Stride, s.Padding);
-                return new OpCall(() => Conv2d.Forward(device, t[0], weights, t[2], s.Activation, s.ResidualImages > 0 ? t[residual] : default), weights);
+                return new OpCall(
+                    () => Conv2d.Forward(device, t[0], weights, t[2], s.Activation, s.ResidualImages > 0 ? t[residual] : default), weights);
             },
             Reference = v =>
             {

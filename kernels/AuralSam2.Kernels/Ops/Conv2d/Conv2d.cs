@@ -33,10 +33,13 @@ public static class Conv2d
     /// <param name="stride">Step.</param>
     /// <param name="padding">Zeros around the image.</param>
     /// <exception cref="ArgumentException">The sizes disagree.</exception>
-    public static ConvWeights Pack(Device device, ReadOnlySpan<float> weight, int outputs, ReadOnlySpan<float> bias, int kernel, int stride, int padding)
+    public static ConvWeights Pack(
+        Device device, ReadOnlySpan<float> weight, int outputs, ReadOnlySpan<float> bias, int kernel, int stride, int padding)
     {
         var taps = kernel * kernel;
-        OpArguments.Require(outputs > 0 && weight.Length % (outputs * taps) == 0 && stride > 0 && padding >= 0, "Conv2d", $"{weight.Length} weights, {outputs} outputs, kernel {kernel}");
+        OpArguments.Require(
+            outputs > 0 && weight.Length % (outputs * taps) == 0 && stride > 0 && padding >= 0,
+            "Conv2d", $"{weight.Length} weights, {outputs} outputs, kernel {kernel}");
         var channels = weight.Length / (outputs * taps);
         if (taps == 1) return new ConvWeights(Gemm.Pack(device, weight, outputs, bias), channels, kernel, stride, padding);
         var channelLast = new float[weight.Length];
@@ -59,24 +62,31 @@ public static class Conv2d
     /// <param name="activation">Applied last.</param>
     /// <param name="residual">Optional, shape of y or of one image of it: added before the activation.</param>
     /// <exception cref="ArgumentException">The shapes disagree, or the kernel is larger than the padded image.</exception>
-    public static void Forward(Device device, Tensor x, ConvWeights weights, Tensor y, Activation activation = Activation.None, Tensor residual = default)
+    public static void Forward(
+        Device device, Tensor x, ConvWeights weights, Tensor y, Activation activation = Activation.None, Tensor residual = default)
     {
         var w = weights;
         OpArguments.Require(
             x.Shape.Rank is 3 or 4 && x.IsDense && x.Columns == w.Channels && y.Shape.Rank == x.Shape.Rank && y.Columns == w.Outputs,
             "Conv2d", $"x {x}, y {y}, {w.Channels} channels to {w.Outputs}");
-        OpArguments.Require(Math.Min(x.Shape[^3], x.Shape[^2]) + (2 * w.Padding) >= w.Kernel, "Conv2d", $"x {x} is smaller than kernel {w.Kernel} with padding {w.Padding}");
+        OpArguments.Require(
+            Math.Min(x.Shape[^3], x.Shape[^2]) + (2 * w.Padding) >= w.Kernel,
+            "Conv2d", $"x {x} is smaller than kernel {w.Kernel} with padding {w.Padding}");
         OpArguments.Require(
             y.Shape[^3] == w.OutputSize(x.Shape[^3]) && y.Shape[^2] == w.OutputSize(x.Shape[^2]) && (x.Shape.Rank == 3 || x.Shape[0] == y.Shape[0]),
             "Conv2d", $"x {x}, y {y}, kernel {w.Kernel} stride {w.Stride} padding {w.Padding}");
-        OpArguments.Require(residual.IsEmpty || (residual.Columns == y.Columns && (y.Rows == 0 || (residual.Rows > 0 && y.Rows % residual.Rows == 0))), "Conv2d", $"residual {residual} for y {y}");
+        OpArguments.Require(
+            residual.IsEmpty || (residual.Columns == y.Columns && (y.Rows == 0 || (residual.Rows > 0 && y.Rows % residual.Rows == 0))),
+            "Conv2d", $"residual {residual} for y {y}");
         if (w is { Kernel: 1, Stride: 1, Padding: 0 })
         {
             Gemm.Forward(device, x, w.Matrix, y, new GemmFusion { Activation = activation, Residual = residual });
             return;
         }
 
-        using var timing = device.Time("Conv2d", Gemm.Flops(y.Rows, w.Matrix), 4.0 * (x.Length + y.Length + (residual.IsEmpty ? 0 : residual.Length) + ((double)w.Matrix.Inputs * w.Outputs)));
+        using var timing = device.Time(
+            "Conv2d", Gemm.Flops(y.Rows, w.Matrix),
+            4.0 * (x.Length + y.Length + (residual.IsEmpty ? 0 : residual.Length) + ((double)w.Matrix.Inputs * w.Outputs)));
         switch (device)
         {
             case CpuDevice cpu: Conv2dCpu.Run(cpu, x, w, y, activation, residual); break;

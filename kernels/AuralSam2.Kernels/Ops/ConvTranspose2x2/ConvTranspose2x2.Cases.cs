@@ -21,10 +21,11 @@ internal static class ConvTranspose2x2Cases
     {
         int[] result = [2 * height, 2 * width, outputs];
         var (inputs, values) = ((double)height * width * channels, 4.0 * height * width * outputs);
+        var variant = $"{(residual ? ", residual" : "")}{(activation == Activation.None ? "" : $", {activation}")}";
         return new OpCase
         {
             Op = "ConvTranspose2x2",
-            Label = $"{height}x{width}x{channels} -> {outputs}{(residual ? ", residual" : "")}{(activation == Activation.None ? "" : $", {activation}")}",
+            Label = $"{height}x{width}x{channels} -> {outputs}{variant}",
             Operands =
             [
                 new("x", OperandRole.Input, [height, width, channels]),

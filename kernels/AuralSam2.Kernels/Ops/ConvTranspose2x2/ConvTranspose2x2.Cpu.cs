@@ -13,8 +13,15 @@ internal static unsafe class ConvTranspose2x2Cpu
                 var matrix = CpuPackedMatrix.For(device, dy == 0 ? weights.Upper : weights.Lower);
                 var scratch = device.Scratch(worker, GemmCpu.TailFloats(matrix));
                 var offset = (((nint)2 * row) + dy) * width * stride;
-                var epilogue = new GemmCpu.Epilogue { Activation = activation, Residual = residual.IsEmpty ? null : residual.Pointer + offset, StrideResidual = stride };
-                GemmCpu.Block(device.Isa, matrix, width, x.Pointer + ((nint)row * width * channels), channels, y.Pointer + offset, stride, epilogue, scratch);
+                var epilogue = new GemmCpu.Epilogue
+                {
+                    Activation = activation,
+                    Residual = residual.IsEmpty ? null : residual.Pointer + offset,
+                    StrideResidual = stride,
+                };
+                GemmCpu.Block(
+                    device.Isa, matrix, width, x.Pointer + ((nint)row * width * channels), channels,
+                    y.Pointer + offset, stride, epilogue, scratch);
             }
         });
     }

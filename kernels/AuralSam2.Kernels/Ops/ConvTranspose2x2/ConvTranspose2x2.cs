@@ -31,7 +31,9 @@ public static class ConvTranspose2x2
     public static ConvTransposeWeights Pack(Device device, ReadOnlySpan<float> weight, int channels, ReadOnlySpan<float> bias)
     {
         var outputs = bias.Length;
-        OpArguments.Require(weight.Length == channels * outputs * 4, "ConvTranspose2x2", $"{weight.Length} weights for {channels} channels to {outputs}");
+        OpArguments.Require(
+            weight.Length == channels * outputs * 4,
+            "ConvTranspose2x2", $"{weight.Length} weights for {channels} channels to {outputs}");
         var biasTwice = new float[2 * outputs];
         bias.CopyTo(biasTwice);
         bias.CopyTo(biasTwice.AsSpan(outputs));
@@ -57,13 +59,16 @@ public static class ConvTranspose2x2
     /// <param name="residual">Optional, shape of y: added to the result.</param>
     /// <param name="activation">Applied last.</param>
     /// <exception cref="ArgumentException">The shapes disagree.</exception>
-    public static void Forward(Device device, Tensor x, ConvTransposeWeights weights, Tensor y, Tensor residual = default, Activation activation = Activation.None)
+    public static void Forward(
+        Device device, Tensor x, ConvTransposeWeights weights, Tensor y, Tensor residual = default, Activation activation = Activation.None)
     {
         OpArguments.Require(
             x.Shape.Rank == 3 && y.Shape.Rank == 3 && x.IsDense && y.IsDense && x.Columns == weights.Upper.Inputs && y.Columns == weights.Outputs &&
             y.Shape[0] == 2 * x.Shape[0] && y.Shape[1] == 2 * x.Shape[1],
             "ConvTranspose2x2", $"x {x}, y {y}");
-        OpArguments.Require(residual.IsEmpty || (residual.Shape == y.Shape && residual.IsDense), "ConvTranspose2x2", $"residual {residual} for y {y}");
+        OpArguments.Require(
+            residual.IsEmpty || (residual.Shape == y.Shape && residual.IsDense),
+            "ConvTranspose2x2", $"residual {residual} for y {y}");
         using var timing = device.Time(
             "ConvTranspose2x2", 2 * Gemm.Flops(x.Rows, weights.Upper),
             4.0 * (x.Length + y.Length + (residual.IsEmpty ? 0 : residual.Length) + (4.0 * x.Columns * weights.Outputs)));

@@ -41,20 +41,24 @@ internal static unsafe class DepthwiseConv2dCpu
             {
                 var taps = weights.Taps.Pointer + ((nint)firstTap * weights.Kernel * channels);
                 FourPixels<S, V>(
-                    source, (nint)width * channels, channels, lastTap - firstTap, weights.Kernel, taps, weights.Bias.Pointer, target + ((nint)x * channels));
+                    source, (nint)width * channels, channels, lastTap - firstTap,
+                    weights.Kernel, taps, weights.Bias.Pointer, target + ((nint)x * channels));
                 x += 4;
             }
             else
             {
                 var (firstColumn, lastColumn) = (Math.Max(0, half - x), Math.Min(weights.Kernel, width + half - x));
-                OnePixel<S, V>(source, (nint)width * channels, channels, firstTap, lastTap, firstColumn, lastColumn, weights, target + ((nint)x * channels));
+                OnePixel<S, V>(
+                    source, (nint)width * channels, channels, firstTap, lastTap, firstColumn, lastColumn,
+                    weights, target + ((nint)x * channels));
                 x++;
             }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void FourPixels<S, V>(float* source, nint strideRow, int channels, int kernelRows, int kernel, float* taps, float* bias, float* target)
+    private static void FourPixels<S, V>(
+        float* source, nint strideRow, int channels, int kernelRows, int kernel, float* taps, float* bias, float* target)
         where S : struct, ISimd<V>
         where V : struct
     {
@@ -88,14 +92,18 @@ internal static unsafe class DepthwiseConv2dCpu
             {
                 var sum = bias[c];
                 for (var ky = 0; ky < kernelRows; ky++)
-                    for (var kx = 0; kx < kernel; kx++) sum += taps[(((nint)ky * kernel) + kx) * channels + c] * source[(ky * strideRow) + ((nint)(kx + p) * channels) + c];
+                    for (var kx = 0; kx < kernel; kx++)
+                        sum += taps[(((nint)ky * kernel) + kx) * channels + c] * source[(ky * strideRow) + ((nint)(kx + p) * channels) + c];
                 target[(p * (nint)channels) + c] = sum;
             }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void OnePixel<S, V>(float* source, nint strideRow, int channels, int firstTap, int lastTap, int firstColumn, int lastColumn, in DepthwiseWeights weights, float* target)
+    private static void OnePixel<S, V>(
+        float* source, nint strideRow, int channels,
+        int firstTap, int lastTap, int firstColumn, int lastColumn,
+        in DepthwiseWeights weights, float* target)
         where S : struct, ISimd<V>
         where V : struct
     {
@@ -107,7 +115,9 @@ internal static unsafe class DepthwiseConv2dCpu
             var sum = S.Load(bias + c);
             for (var ky = firstTap; ky < lastTap; ky++)
                 for (var kx = firstColumn; kx < lastColumn; kx++)
-                    sum = S.Fma(S.Load(taps + ((((nint)ky * kernel) + kx) * channels) + c), S.Load(source + ((ky - firstTap) * strideRow) + ((nint)kx * channels) + c), sum);
+                    sum = S.Fma(
+                        S.Load(taps + ((((nint)ky * kernel) + kx) * channels) + c),
+                        S.Load(source + ((ky - firstTap) * strideRow) + ((nint)kx * channels) + c), sum);
             S.Store(sum, target + c);
         }
 

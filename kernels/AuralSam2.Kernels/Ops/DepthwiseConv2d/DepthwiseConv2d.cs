@@ -19,7 +19,9 @@ public static class DepthwiseConv2d
         var channels = bias.Length;
         var taps = channels == 0 ? 0 : weight.Length / channels;
         var kernel = (int)Math.Sqrt(taps);
-        OpArguments.Require(channels > 0 && kernel * kernel * channels == weight.Length && kernel % 2 == 1, "DepthwiseConv2d", $"{weight.Length} weights for {channels} channels");
+        OpArguments.Require(
+            channels > 0 && kernel * kernel * channels == weight.Length && kernel % 2 == 1,
+            "DepthwiseConv2d", $"{weight.Length} weights for {channels} channels");
         var turned = new float[weight.Length];
         for (var c = 0; c < channels; c++)
             for (var t = 0; t < taps; t++) turned[(t * channels) + c] = weight[(c * taps) + t];
@@ -39,7 +41,9 @@ public static class DepthwiseConv2d
     public static void Forward(Device device, Tensor x, in DepthwiseWeights weights, Tensor y, Activation activation = Activation.None)
     {
         var w = weights;
-        OpArguments.Require(x.Shape.Rank is 3 or 4 && x.Shape == y.Shape && x.IsDense && y.IsDense && x.Columns == w.Bias.Length, "DepthwiseConv2d", $"x {x}, y {y}, {w.Bias.Length} channels");
+        OpArguments.Require(
+            x.Shape.Rank is 3 or 4 && x.Shape == y.Shape && x.IsDense && y.IsDense && x.Columns == w.Bias.Length,
+            "DepthwiseConv2d", $"x {x}, y {y}, {w.Bias.Length} channels");
         using var timing = device.Time("DepthwiseConv2d", 2.0 * x.Length * w.Kernel * w.Kernel, 8.0 * x.Length);
         switch (device)
         {

@@ -78,7 +78,9 @@ internal static unsafe class ElementwiseCpu
     private static void ForRows(CpuDevice device, int rows, int columns, Action<int, int> body)
     {
         var rowsPerItem = Math.Max(1, FloatsPerItem / Math.Max(1, columns));
-        device.Pool.For((rows + rowsPerItem - 1) / rowsPerItem, (item, _) => body(item * rowsPerItem, Math.Min(rowsPerItem, rows - (item * rowsPerItem))));
+        device.Pool.For(
+            (rows + rowsPerItem - 1) / rowsPerItem,
+            (item, _) => body(item * rowsPerItem, Math.Min(rowsPerItem, rows - (item * rowsPerItem))));
     }
 
     private static void Rows<T>(CpuIsa isa, T op, int rows, int columns, float* x, nint strideX, float* y, nint strideY)

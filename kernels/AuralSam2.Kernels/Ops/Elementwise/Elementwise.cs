@@ -3,7 +3,10 @@ namespace AuralSam2.Kernels.Ops;
 /// <summary>Functions of one or two tensors, element by element.</summary>
 public static class Elementwise
 {
-    /// <summary>y = a + scale * b. <paramref name="b"/> may have fewer rows: it then repeats (a table added to every frame, one vector added to every row).</summary>
+    /// <summary>
+    /// y = a + scale * b. <paramref name="b"/> may have fewer rows: it then repeats (a table added to every frame, one vector added to
+    /// every row).
+    /// </summary>
     /// <param name="device">Where it runs.</param>
     /// <param name="a"><c>[rows, channels]</c>.</param>
     /// <param name="b"><c>[n, channels]</c> with n dividing rows, or <c>[channels]</c>.</param>

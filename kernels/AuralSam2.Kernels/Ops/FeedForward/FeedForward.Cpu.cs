@@ -23,9 +23,13 @@ internal static unsafe class FeedForwardCpu
             var expanded = normalised + ((nint)blockRows * channels);
             var residual = new GemmCpu.Epilogue { Residual = stream, StrideResidual = x.RowStride };
             if (projection is not null)
-                GemmCpu.Block(device.Isa, projection, rows, attention.Pointer + ((nint)first * attention.RowStride), attention.RowStride, stream, x.RowStride, residual, scratch);
+                GemmCpu.Block(
+                    device.Isa, projection, rows, attention.Pointer + ((nint)first * attention.RowStride), attention.RowStride,
+                    stream, x.RowStride, residual, scratch);
             LayerNormCpu.Rows(device.Isa, rows, channels, stream, x.RowStride, null, 0, weights.Norm, normalised, channels);
-            GemmCpu.Block(device.Isa, expand, rows, normalised, channels, expanded, hidden, new GemmCpu.Epilogue { Activation = weights.Activation }, scratch);
+            GemmCpu.Block(
+                device.Isa, expand, rows, normalised, channels, expanded, hidden,
+                new GemmCpu.Epilogue { Activation = weights.Activation }, scratch);
             GemmCpu.Block(device.Isa, contract, rows, expanded, hidden, stream, x.RowStride, residual, scratch);
         });
     }

@@ -6,7 +6,8 @@ namespace AuralSam2.Kernels.Ops;
 /// <param name="Expand"><c>[hidden, channels]</c>.</param>
 /// <param name="Contract"><c>[channels, hidden]</c>.</param>
 /// <param name="Activation">Between the two layers.</param>
-public readonly record struct FeedForwardWeights(PackedMatrix? Projection, NormWeights Norm, PackedMatrix Expand, PackedMatrix Contract, Activation Activation);
+public readonly record struct FeedForwardWeights(
+    PackedMatrix? Projection, NormWeights Norm, PackedMatrix Expand, PackedMatrix Contract, Activation Activation);
 
 /// <summary>
 /// x += P a; x += W2 act(W1 norm(x)). One op: for a block of rows the attention's projection, both residual connections, the norm and the
@@ -18,7 +19,8 @@ public static class FeedForward
     /// <param name="device">Where it runs.</param>
     /// <param name="x"><c>[rows, channels]</c>: the residual stream, updated.</param>
     /// <param name="weights">Projection, norm and the two layers.</param>
-    /// <param name="attention"><c>[rows, attention channels]</c>, the attention's output before its projection; absent when there is no projection.</param>
+    /// <param name="attention"><c>[rows, attention channels]</c>, the attention's output before its projection; absent when there is no
+    /// projection.</param>
     /// <exception cref="ArgumentException">The shapes disagree.</exception>
     public static void Forward(Device device, Tensor x, in FeedForwardWeights weights, Tensor attention = default)
     {
@@ -26,11 +28,15 @@ public static class FeedForward
         OpArguments.Require(
             w.Expand.Inputs == x.Columns && w.Contract.Outputs == x.Columns && w.Contract.Inputs == w.Expand.Outputs,
             "FeedForward", $"x {x}, expand [{w.Expand.Outputs}, {w.Expand.Inputs}], contract [{w.Contract.Outputs}, {w.Contract.Inputs}]");
-        OpArguments.Require((w.Projection is null) == attention.IsEmpty, "FeedForward", $"a projection and an attention output belong together: {attention}");
+        OpArguments.Require(
+            (w.Projection is null) == attention.IsEmpty,
+            "FeedForward", $"a projection and an attention output belong together: {attention}");
         OpArguments.Require(
             w.Projection is null || (attention.Rows == x.Rows && attention.Columns == w.Projection.Inputs && w.Projection.Outputs == x.Columns),
             "FeedForward", $"attention {attention} for x {x}");
-        OpArguments.Require(w.Norm.Weight.Length == x.Columns && w.Norm.Bias.Length == x.Columns, "FeedForward", $"norm weight {w.Norm.Weight}, bias {w.Norm.Bias} for x {x}");
+        OpArguments.Require(
+            w.Norm.Weight.Length == x.Columns && w.Norm.Bias.Length == x.Columns,
+            "FeedForward", $"norm weight {w.Norm.Weight}, bias {w.Norm.Bias} for x {x}");
         var flops = Gemm.Flops(x.Rows, w.Expand) + Gemm.Flops(x.Rows, w.Contract) + (w.Projection is null ? 0 : Gemm.Flops(x.Rows, w.Projection));
         var attentionFloats = w.Projection is null ? 0 : attention.Length + ((double)w.Projection.Inputs * w.Projection.Outputs);
         using var timing = device.Time("FeedForward", flops, 4.0 * ((2 * x.Length) + attentionFloats + (2.0 * w.Expand.Inputs * w.Expand.Outputs)));

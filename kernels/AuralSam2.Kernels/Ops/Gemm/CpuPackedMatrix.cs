@@ -37,7 +37,8 @@ internal sealed unsafe class CpuPackedMatrix : PackedMatrix
     public static CpuPackedMatrix For(CpuDevice device, PackedMatrix matrix) =>
         matrix is CpuPackedMatrix packed && packed.Width == device.Isa.Lanes()
             ? packed
-            : throw new ArgumentException($"a matrix [{matrix.Outputs}, {matrix.Inputs}] that was packed for another device is used on {device.Name}");
+            : throw new ArgumentException(
+                $"a matrix [{matrix.Outputs}, {matrix.Inputs}] that was packed for another device is used on {device.Name}");
 
     /// <summary>Floats in a vector of the instruction set that this was packed for.</summary>
     public int Width { get; }

@@ -58,7 +58,8 @@ internal static class GemmCases
         yield return Of(new(130, 20, 50) { ResidualRows = 26 }); // repeats within what would be a block
         yield return Of(new(138, 20, 17) { ResidualRows = 69, Activation = Activation.Relu }); // repeats after a block and a bit
         yield return Of(new(12, 20, 16) { ResidualRows = 1 });
-        yield return Of(new(9, 17, 19) { Activation = Activation.Gelu, ResidualRows = 9, Tiny = true }); // a row, a k and columns beyond tiles of 8 and 16
+        // a row, a k and columns beyond tiles of 8 and 16
+        yield return Of(new(9, 17, 19) { Activation = Activation.Gelu, ResidualRows = 9, Tiny = true });
         yield return Of(new(12, 20, 17) { Activation = Activation.Relu, ResidualRows = 4, GapX = 1, GapY = 2, Tiny = true });
         yield return Of(new(10, 18, 9) { Bias = false, InPlace = true, GapY = 2, Tiny = true });
         yield return Of(new(5, 33, 18) { Norm = true, Activation = Activation.Sigmoid, GapX = 5, Tiny = true });

@@ -73,11 +73,15 @@ internal static unsafe class GemmCpu
     public static nint TailFloats(CpuPackedMatrix weight) => (8 * (((nint)weight.Inputs + 15) & ~15)) + (2 * TileFloats);
 
     /// <summary>One block of rows against all panels.</summary>
-    public static void Block(CpuIsa isa, CpuPackedMatrix weight, int rows, float* a, nint strideA, float* c, nint strideC, in Epilogue epilogue, float* scratch) =>
+    public static void Block(
+        CpuIsa isa, CpuPackedMatrix weight, int rows,
+        float* a, nint strideA, float* c, nint strideC, in Epilogue epilogue, float* scratch) =>
         Block(isa, weight, 0, weight.Panels.Length, rows, a, strideA, c, strideC, epilogue, scratch);
 
     /// <summary>One block of rows against panels <paramref name="from"/> to <paramref name="to"/> - 1.</summary>
-    public static void Block(CpuIsa isa, CpuPackedMatrix weight, int from, int to, int rows, float* a, nint strideA, float* c, nint strideC, in Epilogue epilogue, float* scratch)
+    public static void Block(
+        CpuIsa isa, CpuPackedMatrix weight, int from, int to, int rows,
+        float* a, nint strideA, float* c, nint strideC, in Epilogue epilogue, float* scratch)
     {
         switch (isa)
         {
@@ -87,7 +91,9 @@ internal static unsafe class GemmCpu
         }
     }
 
-    private static void Block<S, V>(CpuIsa isa, CpuPackedMatrix weight, int from, int to, int rows, float* a, nint strideA, float* c, nint strideC, in Epilogue epilogue, float* scratch)
+    private static void Block<S, V>(
+        CpuIsa isa, CpuPackedMatrix weight, int from, int to, int rows,
+        float* a, nint strideA, float* c, nint strideC, in Epilogue epilogue, float* scratch)
         where S : struct, ISimd<V>
         where V : struct
     {
@@ -126,12 +132,21 @@ internal static unsafe class GemmCpu
         epilogue.Residual == null ? null : epilogue.Residual + (row * epilogue.StrideResidual) + column;
 
     /// <summary>Whole tiles of rows against one panel, a stretch of k at a time: the stretch of the panel is read once for all rows.</summary>
-    private static void Tiles<S, V>(CpuPackedMatrix weight, CpuPackedMatrix.Panel panel, int rows, float* a, nint strideA, float* c, nint strideC, float* residual, nint strideResidual)
+    private static void Tiles<S, V>(
+        CpuPackedMatrix weight, CpuPackedMatrix.Panel panel, int rows,
+        float* a, nint strideA, float* c, nint strideC, float* residual, nint strideResidual)
         where S : struct, ISimd<V>
         where V : struct
     {
         nint strideB = panel.Vectors * S.Width;
-        var tile = new GemmTile.Operands { StrideA = strideA, B = weight.Values(panel), StrideB = strideB, StrideC = strideC, Bias = weight.Bias + panel.Column };
+        var tile = new GemmTile.Operands
+        {
+            StrideA = strideA,
+            B = weight.Values(panel),
+            StrideB = strideB,
+            StrideC = strideC,
+            Bias = weight.Bias + panel.Column,
+        };
         for (nint k = 0; k < weight.Inputs; k += BlockK)
         {
             // The first stretch starts from bias and residual, the others from what is there.

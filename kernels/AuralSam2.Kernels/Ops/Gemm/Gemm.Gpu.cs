@@ -31,7 +31,8 @@ internal static class GemmGpu
     /// <param name="TilesAcross">Tiles in a row of tiles.</param>
     /// <param name="AcrossBits">The threads of a group stand 2^AcrossBits abreast.</param>
     public readonly record struct Arguments(
-        RowView X, ArrayView<Float4> Weight, int ColumnQuads, ArrayView<float> Bias, RowView Residual, RowView Y, Activation Activation, int TilesAcross, int AcrossBits);
+        RowView X, ArrayView<Float4> Weight, int ColumnQuads, ArrayView<float> Bias,
+        RowView Residual, RowView Y, Activation Activation, int TilesAcross, int AcrossBits);
 
     public static void Run(IlgpuDevice device, Tensor x, GpuPackedMatrix weight, Tensor y, in GemmFusion fusion)
     {
@@ -49,7 +50,8 @@ internal static class GemmGpu
         while (threads >= 64 && Tiles(threads, y).Count < device.Accelerator.NumMultiprocessors) threads /= 4;
         var (tiles, tilesAcross, acrossBits) = Tiles(threads, y);
         var arguments = new Arguments(
-            device.Rows(x), weight.Values, weight.ColumnQuads, weight.Bias, device.Rows(fusion.Residual), device.Rows(y), fusion.Activation, tilesAcross, acrossBits);
+            device.Rows(x), weight.Values, weight.ColumnQuads, weight.Bias,
+            device.Rows(fusion.Residual), device.Rows(y), fusion.Activation, tilesAcross, acrossBits);
         device.Launch(Kernel, tiles, threads, SharedQuads(acrossBits, threads) * 4, arguments);
     }
 
@@ -96,7 +98,9 @@ internal static class GemmGpu
             shared[quad + (2 * across)] = sums.Row2;
             shared[quad + (3 * across)] = sums.Row3;
             Group.Barrier();
-            StoreQuarter(arguments, shared.Cast<float>(), row0 + (quarter / 2 * 4 * down), column0 + (quarter % 2 * 4 * across), bits + 2, 16 * Group.DimX);
+            StoreQuarter(
+                arguments, shared.Cast<float>(),
+                row0 + (quarter / 2 * 4 * down), column0 + (quarter % 2 * 4 * across), bits + 2, 16 * Group.DimX);
         }
     }
 
@@ -122,7 +126,10 @@ internal static class GemmGpu
         }
     }
 
-    /// <summary>Bias, residual and activation, element by element. The thread that reads an element of the residual is the one that writes it in y: they may be one tensor.</summary>
+    /// <summary>
+    /// Bias, residual and activation, element by element. The thread that reads an element of the residual is the one that writes it in y:
+    /// they may be one tensor.
+    /// </summary>
     private static void StoreQuarter(Arguments arguments, ArrayView<float> shared, int row0, int column0, int columnBits, int elements)
     {
         for (var e = Group.IdxX; e < elements; e += Group.DimX)
@@ -135,7 +142,10 @@ internal static class GemmGpu
         }
     }
 
-    /// <summary>Quads from one k to the next in a staged slice of x: one more than the rows need, so that threads that store along k meet different banks.</summary>
+    /// <summary>
+    /// Quads from one k to the next in a staged slice of x: one more than the rows need, so that threads that store along k meet different
+    /// banks.
+    /// </summary>
     private static int QuadStrideA(int down) => (2 * down) + 1;
 
     /// <summary>Two slices, or a quarter of the tile: whichever is larger.</summary>

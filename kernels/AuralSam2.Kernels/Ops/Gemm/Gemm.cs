@@ -46,9 +46,12 @@ public static class Gemm
     /// <exception cref="ArgumentException">The shapes disagree.</exception>
     public static void Forward(Device device, Tensor x, PackedMatrix weight, Tensor y, in GemmFusion fusion = default)
     {
-        OpArguments.Require(x.Columns == weight.Inputs && y.Columns == weight.Outputs && x.Rows == y.Rows, "Gemm", $"x {x}, weight [{weight.Outputs}, {weight.Inputs}], y {y}");
         OpArguments.Require(
-            fusion.Residual.IsEmpty || (fusion.Residual.Columns == y.Columns && (y.Rows == 0 || (fusion.Residual.Rows > 0 && y.Rows % fusion.Residual.Rows == 0))),
+            x.Columns == weight.Inputs && y.Columns == weight.Outputs && x.Rows == y.Rows,
+            "Gemm", $"x {x}, weight [{weight.Outputs}, {weight.Inputs}], y {y}");
+        OpArguments.Require(
+            fusion.Residual.IsEmpty ||
+            (fusion.Residual.Columns == y.Columns && (y.Rows == 0 || (fusion.Residual.Rows > 0 && y.Rows % fusion.Residual.Rows == 0))),
             "Gemm", $"residual {fusion.Residual} for y {y}");
         OpArguments.Require(
             fusion.Norm is not { } norm || (norm.Weight.Length == x.Columns && norm.Bias.Length == x.Columns),

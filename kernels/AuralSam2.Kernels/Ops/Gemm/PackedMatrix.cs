@@ -1,6 +1,8 @@
 namespace AuralSam2.Kernels.Ops;
 
-/// <summary>A weight matrix, with its bias, in the layout that a device's matrix product reads fastest. Made once, by <see cref="Gemm.Pack"/>.</summary>
+/// <summary>
+/// A weight matrix, with its bias, in the layout that a device's matrix product reads fastest. Made once, by <see cref="Gemm.Pack"/>.
+/// </summary>
 public abstract class PackedMatrix : IDisposable
 {
     /// <summary>Describes a matrix.</summary>

@@ -30,7 +30,8 @@ internal static class LayerNormCases
         yield return Of(262144, 4, false, Activation.Gelu) with { Real = true }; // memory encoder, first step down
     }
 
-    private static OpCase Of(int rows, int channels, bool add, Activation activation, int gap = 0, bool inPlace = false, double offset = 0, double budget = 4e-7)
+    private static OpCase Of(
+        int rows, int channels, bool add, Activation activation, int gap = 0, bool inPlace = false, double offset = 0, double budget = 4e-7)
     {
         const float epsilon = 1e-6f;
         return new OpCase
@@ -50,7 +51,8 @@ internal static class LayerNormCases
             Bytes = (add ? 12.0 : 8.0) * rows * channels,
             Budget = budget,
             Bind = (device, t) => new OpCall(
-                () => LayerNorm.Forward(device, t[0], new NormWeights(t[1], t[2], epsilon), inPlace ? t[0] : t[^1], add ? t[3] : default, activation)),
+                () => LayerNorm.Forward(
+                    device, t[0], new NormWeights(t[1], t[2], epsilon), inPlace ? t[0] : t[^1], add ? t[3] : default, activation)),
             Reference = v =>
             {
                 var sum = add ? [.. v[0].Zip(v[3], (a, b) => a + b)] : v[0];

@@ -19,7 +19,9 @@ internal static unsafe class LayerNormCpu
             var target = y.Pointer + ((nint)first * y.RowStride);
             if (!add.IsEmpty)
             {
-                Rows(device.Isa, count, x.Columns, source, x.RowStride, add.Pointer + ((nint)first * add.RowStride), add.RowStride, weights, target, y.RowStride);
+                Rows(
+                    device.Isa, count, x.Columns, source, x.RowStride,
+                    add.Pointer + ((nint)first * add.RowStride), add.RowStride, weights, target, y.RowStride);
             }
             else
             {
@@ -31,7 +33,9 @@ internal static unsafe class LayerNormCpu
     }
 
     /// <summary>Normalises <paramref name="rows"/> rows of x (+ add) into y; also the prologue of fused matrix products.</summary>
-    public static void Rows(CpuIsa isa, int rows, int channels, float* x, nint strideX, float* add, nint strideAdd, in NormWeights norm, float* y, nint strideY)
+    public static void Rows(
+        CpuIsa isa, int rows, int channels, float* x, nint strideX, float* add, nint strideAdd,
+        in NormWeights norm, float* y, nint strideY)
     {
         float* weight = norm.Weight.Pointer, bias = norm.Bias.Pointer;
         for (var r = 0; r < rows; r++, x += strideX, y += strideY, add += strideAdd)

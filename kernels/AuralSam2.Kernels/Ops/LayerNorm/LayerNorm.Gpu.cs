@@ -30,7 +30,9 @@ internal static class LayerNormGpu
         var threads = device.GroupSize(Kernel);
         var lanes = Math.Min(threads, LaneSum.MaxLanes);
         var rowsEach = threads / lanes;
-        var arguments = new Arguments(device.Rows(x), device.Rows(add), device.Rows(y), device.View(norm.Weight), device.View(norm.Bias), norm.Epsilon, activation, lanes);
+        var arguments = new Arguments(
+            device.Rows(x), device.Rows(add), device.Rows(y),
+            device.View(norm.Weight), device.View(norm.Bias), norm.Epsilon, activation, lanes);
         device.Launch(Kernel, (x.Rows + rowsEach - 1) / rowsEach, threads, threads, arguments);
     }
 

@@ -23,7 +23,9 @@ public static class LayerNorm
     public static void Forward(Device device, Tensor x, in NormWeights norm, Tensor y, Tensor add = default, Activation activation = Activation.None)
     {
         OpArguments.Require(x.Columns == y.Columns && x.Rows == y.Rows, "LayerNorm", $"x {x} against y {y}");
-        OpArguments.Require(norm.Weight.Length == x.Columns && norm.Bias.Length == x.Columns, "LayerNorm", $"weight {norm.Weight}, bias {norm.Bias} for x {x}");
+        OpArguments.Require(
+            norm.Weight.Length == x.Columns && norm.Bias.Length == x.Columns,
+            "LayerNorm", $"weight {norm.Weight}, bias {norm.Bias} for x {x}");
         OpArguments.Require(add.IsEmpty || (add.Columns == x.Columns && add.Rows == x.Rows), "LayerNorm", $"x {x} against add {add}");
         using var timing = device.Time("LayerNorm", Flops(x.Rows, x.Columns), (add.IsEmpty ? 8.0 : 12.0) * x.Length);
         switch (device)

@@ -24,7 +24,9 @@ internal static unsafe class LogMelCpu
             double[] windowed = new double[LogMel.FftLength], magnitudes = new double[LogMel.Bins];
             for (var f = item * FramesPerItem; f < Math.Min(frames, (item + 1) * FramesPerItem); f++)
             {
-                LogMel.Magnitudes(new ReadOnlySpan<float>(samples.Pointer + ((nint)f * LogMel.HopLength), LogMel.FrameLength), window, fft, windowed, magnitudes);
+                LogMel.Magnitudes(
+                    new ReadOnlySpan<float>(samples.Pointer + ((nint)f * LogMel.HopLength), LogMel.FrameLength),
+                    window, fft, windowed, magnitudes);
                 var row = y.Pointer + ((nint)f * LogMel.Bands);
                 for (var band = 0; band < LogMel.Bands; band++)
                 {

@@ -48,7 +48,8 @@ public static class LogMel
     public static void Forward(Device device, Tensor samples, Tensor y)
     {
         OpArguments.Require(
-            samples.Shape.Rank == 1 && y.Columns == Bands && y.Rows == FrameCount(samples.Columns) && y.IsDense, "LogMel", $"samples {samples}, y {y}");
+            samples.Shape.Rank == 1 && y.Columns == Bands && y.Rows == FrameCount(samples.Columns) && y.IsDense,
+            "LogMel", $"samples {samples}, y {y}");
         using var timing = device.Time("LogMel", Flops(y.Rows), 4.0 * (samples.Length + y.Length));
         switch (device)
         {
@@ -71,7 +72,8 @@ public static class LogMel
         var window = HannWindow();
         var fft = new RealFft(FftLength);
         var windowed = new double[FftLength]; // the last 112 stay zero
-        for (var f = 0; f < frames; f++) Magnitudes(samples16k.Slice(f * HopLength, FrameLength), window, fft, windowed, magnitudes.AsSpan(f * Bins, Bins));
+        for (var f = 0; f < frames; f++)
+            Magnitudes(samples16k.Slice(f * HopLength, FrameLength), window, fft, windowed, magnitudes.AsSpan(f * Bins, Bins));
         return magnitudes;
     }
 

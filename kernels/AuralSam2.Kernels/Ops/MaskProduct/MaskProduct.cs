@@ -11,7 +11,9 @@ public static class MaskProduct
     /// <exception cref="ArgumentException">The shapes disagree.</exception>
     public static void Forward(Device device, Tensor tokens, Tensor pixels, Tensor y)
     {
-        OpArguments.Require(tokens.Columns == pixels.Columns && y.Length == (long)tokens.Rows * pixels.Rows && y.IsDense, "MaskProduct", $"tokens {tokens}, pixels {pixels}, y {y}");
+        OpArguments.Require(
+            tokens.Columns == pixels.Columns && y.Length == (long)tokens.Rows * pixels.Rows && y.IsDense,
+            "MaskProduct", $"tokens {tokens}, pixels {pixels}, y {y}");
         using var timing = device.Time("MaskProduct", 2.0 * tokens.Rows * pixels.Length, 4.0 * (pixels.Length + y.Length));
         switch (device)
         {

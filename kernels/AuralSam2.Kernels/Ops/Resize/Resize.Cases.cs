@@ -64,7 +64,8 @@ internal static class ResizeCases
                 return [(output * inputs / outputs, 1)];
             case ResizeMode.BilinearAntialiased:
                 // The triangle is cut at the border and what is left sums to one.
-                var taps = Enumerable.Range(0, inputs).Select(i => (i, Triangle((i - center) / Math.Max(1, scale)))).Where(t => t.Item2 > 0).ToArray();
+                var taps = Enumerable.Range(0, inputs)
+                    .Select(i => (i, Triangle((i - center) / Math.Max(1, scale)))).Where(t => t.Item2 > 0).ToArray();
                 return taps.Select(t => (t.i, t.Item2 / taps.Sum(u => u.Item2)));
             default:
                 var first = (int)Math.Floor(center);

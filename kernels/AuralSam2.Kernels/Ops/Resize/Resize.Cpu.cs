@@ -16,7 +16,8 @@ internal static unsafe class ResizeCpu
             new Span<float>(blended, width).Clear();
             for (var k = first; k < first + down.Count; k++)
             {
-                if (down.Weights[k] != 0) ElementwiseCpu.AddRow(device.Isa, width, blended, plane + ((nint)down.Inputs[k] * width), blended, down.Weights[k]);
+                if (down.Weights[k] != 0)
+                    ElementwiseCpu.AddRow(device.Isa, width, blended, plane + ((nint)down.Inputs[k] * width), blended, down.Weights[k]);
             }
 
             var target = y.Pointer + ((nint)item * newWidth);

@@ -28,7 +28,8 @@ public static class Resize
     public static void Forward(Device device, Tensor x, Tensor y, ResizeMode mode)
     {
         OpArguments.Require(
-            x.Shape.Rank is 2 or 3 && y.Shape.Rank == x.Shape.Rank && x.IsDense && y.IsDense && x.Length > 0 && y.Length > 0 && (x.Shape.Rank == 2 || x.Shape[0] == y.Shape[0]),
+            x.Shape.Rank is 2 or 3 && y.Shape.Rank == x.Shape.Rank && x.IsDense && y.IsDense && x.Length > 0 && y.Length > 0 &&
+            (x.Shape.Rank == 2 || x.Shape[0] == y.Shape[0]),
             "Resize", $"x {x}, y {y}");
         using var timing = device.Time("Resize", 8.0 * y.Length, 4.0 * (x.Length + y.Length));
         switch (device)

@@ -11,7 +11,9 @@ public readonly record struct RopeTable(Tensor Cos, Tensor Sin);
 /// </summary>
 public static class Rope
 {
-    /// <summary>Makes the table of a square grid: the first half of the pairs turns with x, the second with y, theta_j = 10000^(-4j / channels).</summary>
+    /// <summary>
+    /// Makes the table of a square grid: the first half of the pairs turns with x, the second with y, theta_j = 10000^(-4j / channels).
+    /// </summary>
     /// <param name="device">Where it will be used.</param>
     /// <param name="edge">Cells of an edge; position t lies at x = t mod edge, y = t div edge.</param>
     /// <param name="channels">Channels of a head, a multiple of 4.</param>

@@ -11,7 +11,8 @@ public static class Transpose
     public static void Forward(Device device, Tensor x, Tensor y)
     {
         OpArguments.Require(
-            x.Shape.Rank is 2 or 3 && y.Shape.Rank == x.Shape.Rank && x.IsDense && y.IsDense && x.Shape[^1] == y.Shape[^2] && x.Shape[^2] == y.Shape[^1] &&
+            x.Shape.Rank is 2 or 3 && y.Shape.Rank == x.Shape.Rank && x.IsDense && y.IsDense &&
+            x.Shape[^1] == y.Shape[^2] && x.Shape[^2] == y.Shape[^1] &&
             (x.Shape.Rank == 2 || x.Shape[0] == y.Shape[0]),
             "Transpose", $"x {x}, y {y}");
         using var timing = device.Time("Transpose", 0, 8.0 * x.Length);

@@ -11,7 +11,9 @@ internal static unsafe class Upsample2xCpu
             var target = y.Pointer + ((nint)row * width * channels);
             var source = x.Pointer + ((nint)(row / 2) * (width / 2) * channels);
             for (var j = 0; j < width; j++)
-                ElementwiseCpu.AddRow(device.Isa, channels, target + ((nint)j * channels), source + ((nint)(j / 2) * channels), target + ((nint)j * channels), 1f);
+                ElementwiseCpu.AddRow(
+                    device.Isa, channels, target + ((nint)j * channels),
+                    source + ((nint)(j / 2) * channels), target + ((nint)j * channels), 1f);
         });
     }
 }

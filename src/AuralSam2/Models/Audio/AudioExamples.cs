@@ -19,7 +19,8 @@ public sealed class AudioExamples
 
     /// <summary>Transforms a whole sound.</summary>
     /// <param name="device">Where the spectrogram is computed.</param>
-    /// <param name="sound">Any rate. One channel serves as both; of more than two the first two count. A sound too short for one example is repeated until it has one.</param>
+    /// <param name="sound">Any rate. One channel serves as both; of more than two the first two count. A sound too short for one example is
+    /// repeated until it has one.</param>
     /// <exception cref="ArgumentException">The sound has no samples.</exception>
     public AudioExamples(Device device, Waveform sound)
     {
@@ -44,7 +45,8 @@ public sealed class AudioExamples
     {
         ArgumentOutOfRangeException.ThrowIfNegative(first);
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
-        if (!(framesPerSecond > 0)) throw new ArgumentOutOfRangeException(nameof(framesPerSecond), framesPerSecond, "frames per second must be above 0");
+        if (!(framesPerSecond > 0))
+            throw new ArgumentOutOfRangeException(nameof(framesPerSecond), framesPerSecond, "frames per second must be above 0");
         var examples = new float[checked(count * FrameLength)];
         for (var i = 0; i < count; i++)
         {

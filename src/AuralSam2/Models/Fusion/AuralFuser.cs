@@ -50,8 +50,16 @@ internal sealed class AuralFuser
         patchEmbeds = new ConvWeights[Levels];
         for (var i = 0; i < Levels; i++)
             patchEmbeds[i] = binder.Convolution($"{prefix}.patch_embeds.{i}", Channels, Channels, 4 >> i, 4 >> i, padding: 0);
-        frameBlocks = [.. config.FrameDepths.Select((depth, level) => Enumerable.Range(0, depth).Select(i => new FrameBlock(binder, $"{prefix}.f_blocks.{level}.{i}")).ToArray())];
-        audioBlocks = [.. Enumerable.Range(0, Levels).Select(level => Enumerable.Range(0, config.AudioDepth).Select(i => new AudioBlock(binder, $"{prefix}.a_blocks.{level}.{i}")).ToArray())];
+        frameBlocks =
+        [
+            .. config.FrameDepths.Select((depth, level) =>
+                Enumerable.Range(0, depth).Select(i => new FrameBlock(binder, $"{prefix}.f_blocks.{level}.{i}")).ToArray()),
+        ];
+        audioBlocks =
+        [
+            .. Enumerable.Range(0, Levels).Select(level =>
+                Enumerable.Range(0, config.AudioDepth).Select(i => new AudioBlock(binder, $"{prefix}.a_blocks.{level}.{i}")).ToArray()),
+        ];
         fusions = [.. Enumerable.Range(0, Levels).Select(level => new FusionModule(binder, $"{prefix}.fusion_modules.{level}"))];
         smooth = [.. Enumerable.Range(0, Levels - 1).Select(i => binder.Pointwise($"{prefix}.smooth_convs.{i}", Channels, Channels))];
         heads = new ProjectionHeads(config.Variant, binder, prefix);
@@ -111,7 +119,9 @@ internal sealed class AuralFuser
     /// <param name="fusedAudio">Per level <c>[audio tokens, 256]</c>: results.</param>
     /// <param name="observe">Sees the stages.</param>
     /// <param name="cancellation">Looked at between blocks.</param>
-    public void Forward(ReadOnlySpan<Tensor> maps, Tensor audio, ReadOnlySpan<Tensor> fusedAudio, StageObserver? observe = null, CancellationToken cancellation = default)
+    public void Forward(
+        ReadOnlySpan<Tensor> maps, Tensor audio, ReadOnlySpan<Tensor> fusedAudio,
+        StageObserver? observe = null, CancellationToken cancellation = default)
     {
         using var scope = device.Scope();
         var frames = maps[0].Shape[0];

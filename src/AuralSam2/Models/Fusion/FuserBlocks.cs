@@ -67,7 +67,9 @@ internal sealed class FrameBlock
     }
 }
 
-/// <summary>A block over the sound: the same parameters as <see cref="FrameBlock"/>, full attention, no convolutions (theirs exist, unused).</summary>
+/// <summary>
+/// A block over the sound: the same parameters as <see cref="FrameBlock"/>, full attention, no convolutions (theirs exist, unused).
+/// </summary>
 internal sealed class AudioBlock
 {
     private const int Channels = AuralFuser.Channels;

@@ -52,7 +52,8 @@ internal sealed class FusionModule
         var scale = 1f / pixels;
 
         // Queries, keys, values of the image, turned channel-first, then read as rows of 128.
-        Tensor channelLast = device.Rent(count, cells, 3 * Inner), channelFirst = device.Rent(3, pixels, Inner), one = device.Rent(count, cells, Inner);
+        Tensor channelLast = device.Rent(count, cells, 3 * Inner),
+            channelFirst = device.Rent(3, pixels, Inner), one = device.Rent(count, cells, Inner);
         Gemm.Forward(device, frames, frameQkv, channelLast);
         for (var i = 0; i < 3; i++)
         {
@@ -63,7 +64,8 @@ internal sealed class FusionModule
         Tensor aligned = device.Rent(tokens, Channels), audioRows = device.Rent(tokens, 3 * Inner);
         Gemm.Forward(device, audio, align, aligned);
         Gemm.Forward(device, aligned, audioQkv, audioRows);
-        Tensor audioQ = audioRows.SliceColumns(0, Inner), audioK = audioRows.SliceColumns(Inner, Inner), audioV = audioRows.SliceColumns(2 * Inner, Inner);
+        Tensor audioQ = audioRows.SliceColumns(0, Inner),
+            audioK = audioRows.SliceColumns(Inner, Inner), audioV = audioRows.SliceColumns(2 * Inner, Inner);
 
         // Image reads sound. The result is turned, reinterpreted as [frames, 128, cells], and turned back to channel-last.
         Tensor read = device.Rent(pixels, Inner), turned = device.Rent(Inner, pixels);

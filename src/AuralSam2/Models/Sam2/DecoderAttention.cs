@@ -42,7 +42,8 @@ internal sealed class DecoderAttention
     public void Forward(Tensor query, Tensor key, Tensor value, Tensor y, Tensor residual, string name, StageObserver? observe)
     {
         using var scope = device.Scope();
-        Tensor qs = device.Rent(query.Rows, inner), ks = device.Rent(key.Rows, inner), vs = device.Rent(key.Rows, inner), mixed = device.Rent(query.Rows, inner);
+        Tensor qs = device.Rent(query.Rows, inner), ks = device.Rent(key.Rows, inner),
+            vs = device.Rent(key.Rows, inner), mixed = device.Rent(query.Rows, inner);
         Gemm.Forward(device, query, q, qs);
         Gemm.Forward(device, key, k, ks);
         Gemm.Forward(device, value, v, vs);

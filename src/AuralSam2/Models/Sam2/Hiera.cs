@@ -36,7 +36,9 @@ internal sealed class Hiera
                 var first = i == 0 && stage > 0;
                 // The window lags by one block: the block that pools still uses the windows of the stage before.
                 var edge = config.GlobalBlocks.Contains(index) ? 0 : config.Windows[first ? stage - 1 : stage];
-                all.Add(new HieraBlock(binder, $"{prefix}.blocks.{index}", config.Channels(first ? stage - 1 : stage), config.Channels(stage), config.Heads << stage, edge, first));
+                all.Add(new HieraBlock(
+                    binder, $"{prefix}.blocks.{index}",
+                    config.Channels(first ? stage - 1 : stage), config.Channels(stage), config.Heads << stage, edge, first));
             }
         }
 
@@ -85,7 +87,8 @@ internal sealed class Hiera
     private Tensor Positions(int grid, ParameterBinder binder, string prefix)
     {
         var (channels, stored, edge) = (config.EmbedDim, config.PositionEdge, config.Windows[0]);
-        float[] background = binder.Host(prefix + ".pos_embed", 1, channels, stored, stored), window = binder.Host(prefix + ".pos_embed_window", 1, channels, edge, edge);
+        float[] background = binder.Host(prefix + ".pos_embed", 1, channels, stored, stored),
+            window = binder.Host(prefix + ".pos_embed_window", 1, channels, edge, edge);
         if (binder.Declaring) return default;
         using var scope = device.Scope();
         Tensor small = device.Rent(channels, stored, stored), large = device.Rent(channels, grid, grid);
@@ -96,7 +99,8 @@ internal sealed class Hiera
         for (var y = 0; y < grid; y++)
             for (var x = 0; x < grid; x++)
                 for (var c = 0; c < channels; c++)
-                    table[(((y * grid) + x) * channels) + c] = planes[(((c * grid) + y) * grid) + x] + window[(((c * edge) + (y % edge)) * edge) + (x % edge)];
+                    table[(((y * grid) + x) * channels) + c] =
+                        planes[(((c * grid) + y) * grid) + x] + window[(((c * edge) + (y % edge)) * edge) + (x % edge)];
         return binder.Upload(table, grid, grid, channels);
     }
 }

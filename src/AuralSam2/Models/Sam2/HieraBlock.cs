@@ -43,7 +43,8 @@ internal sealed class HieraBlock
         var projection = binder.Linear(prefix + ".attn.proj", channels, channels);
         var norm2 = binder.Norm(prefix + ".norm2", channels, 1e-6f);
         tail = new FeedForwardWeights(
-            projection, norm2, binder.Linear(prefix + ".mlp.layers.0", 4 * channels, channels), binder.Linear(prefix + ".mlp.layers.1", channels, 4 * channels), Activation.Gelu);
+            projection, norm2, binder.Linear(prefix + ".mlp.layers.0", 4 * channels, channels),
+            binder.Linear(prefix + ".mlp.layers.1", channels, 4 * channels), Activation.Gelu);
         if (pools) residualProjection = binder.Linear(prefix + ".proj", channels, inputs);
         Pools = pools;
     }
@@ -95,7 +96,9 @@ internal sealed class HieraBlock
 
         var attention = device.Rent(y.Rows, channels);
         if (window == 0)
-            Attention.Forward(device, fused.SliceColumns(0, channels), fused.SliceColumns(channels, channels), fused.SliceColumns(2 * channels, channels), attention, heads);
+            Attention.Forward(
+                device, fused.SliceColumns(0, channels), fused.SliceColumns(channels, channels), fused.SliceColumns(2 * channels, channels),
+                attention, heads);
         else
             WindowAttention.Forward(device, fused, paddingToken, attention, new WindowGrid(height, width, window, heads, Pools));
         if (observe is not null) ObserveInside(fused, attention, y, name, observe);
@@ -125,7 +128,8 @@ internal sealed class HieraBlock
             observe(name + ".pool#1", pooled, StageLayout.WindowMaps, edge);
         }
 
-        Tensor projected = device.Rent(height, width, channels), stream = device.Rent(height, width, channels), normalised = device.Rent(height, width, channels);
+        Tensor projected = device.Rent(height, width, channels),
+            stream = device.Rent(height, width, channels), normalised = device.Rent(height, width, channels);
         var hidden = device.Rent(height, width, 4 * channels);
         Gemm.Forward(device, attention, tail.Projection!, projected);
         observe(name + ".attn.proj", projected, StageLayout.Windows, edge);

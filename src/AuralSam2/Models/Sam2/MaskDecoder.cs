@@ -37,7 +37,8 @@ internal sealed class MaskDecoder
     {
         const string prefix = "sam_mask_decoder";
         device = binder.Device;
-        float[] objectToken = binder.Host(prefix + ".obj_score_token.weight", 1, Channels), iouToken = binder.Host(prefix + ".iou_token.weight", 1, Channels);
+        float[] objectToken = binder.Host(prefix + ".obj_score_token.weight", 1, Channels),
+            iouToken = binder.Host(prefix + ".iou_token.weight", 1, Channels);
         var maskTokens = binder.Host(prefix + ".mask_tokens.weight", Masks, Channels);
         outputTokens = binder.Upload([.. objectToken, .. iouToken, .. maskTokens], FirstMaskToken + Masks, Channels);
         transformer = new TwoWayTransformer(binder, prefix + ".transformer");
@@ -46,7 +47,11 @@ internal sealed class MaskDecoder
         up2 = binder.ConvolutionTransposed(prefix + ".output_upscaling.3", 64, 32);
         highRes0 = binder.Pointwise(prefix + ".conv_s0", 32, Channels);
         highRes1 = binder.Pointwise(prefix + ".conv_s1", 64, Channels);
-        hypernetworks = [.. Enumerable.Range(0, Masks).Select(i => new Mlp(binder, $"{prefix}.output_hypernetworks_mlps.{i}", [Channels, Channels, Channels, 32]))];
+        hypernetworks =
+        [
+            .. Enumerable.Range(0, Masks)
+                .Select(i => new Mlp(binder, $"{prefix}.output_hypernetworks_mlps.{i}", [Channels, Channels, Channels, 32])),
+        ];
         iouHead = new Mlp(binder, prefix + ".iou_prediction_head", [Channels, Channels, Channels, Masks], Activation.Sigmoid);
         objectHead = new Mlp(binder, prefix + ".pred_obj_score_head", [Channels, Channels, Channels, 1]);
     }
@@ -74,7 +79,9 @@ internal sealed class MaskDecoder
     /// <param name="name">Prefix in fixtures.</param>
     /// <param name="observe">Sees the stages.</param>
     /// <returns>Masks and tokens rented in the caller's scope.</returns>
-    public DecodedMasks Forward(Tensor image, Tensor positions, Tensor sparse, Tensor stride4, Tensor stride8, AudioPrompts? audio = null, string name = "", StageObserver? observe = null)
+    public DecodedMasks Forward(
+        Tensor image, Tensor positions, Tensor sparse, Tensor stride4, Tensor stride8,
+        AudioPrompts? audio = null, string name = "", StageObserver? observe = null)
     {
         var grid = stride8.Shape[0] / 2;
         var masks = device.Rent(Masks, 4 * grid, 4 * grid);

@@ -40,7 +40,9 @@ internal sealed class MemoryAttention
     /// <param name="y"><c>[grid * grid, 256]</c>.</param>
     /// <param name="name">Prefix in fixtures.</param>
     /// <param name="observe">Sees the stages.</param>
-    public void Forward(Tensor frame, Tensor positions, Tensor memory, Tensor memoryPositions, int pointerTokens, Tensor y, string name = "memattn", StageObserver? observe = null)
+    public void Forward(
+        Tensor frame, Tensor positions, Tensor memory, Tensor memoryPositions, int pointerTokens, Tensor y,
+        string name = "memattn", StageObserver? observe = null)
     {
         using var scope = device.Scope();
         var keys = device.Rent(memory.Rows, MemoryChannels);
@@ -55,7 +57,8 @@ internal sealed class MemoryAttention
     private sealed class Layer(ParameterBinder binder, string prefix)
     {
         private readonly NormWeights norm1 = binder.Norm(prefix + ".norm1", Channels, 1e-5f);
-        private readonly PackedMatrix selfQkv = binder.Linears([prefix + ".self_attn.q_proj", prefix + ".self_attn.k_proj", prefix + ".self_attn.v_proj"], Channels, Channels);
+        private readonly PackedMatrix selfQkv = binder.Linears(
+            [prefix + ".self_attn.q_proj", prefix + ".self_attn.k_proj", prefix + ".self_attn.v_proj"], Channels, Channels);
         private readonly PackedMatrix selfOut = binder.Linear(prefix + ".self_attn.out_proj", Channels, Channels);
         private readonly NormWeights norm2 = binder.Norm(prefix + ".norm2", Channels, 1e-5f);
         private readonly PackedMatrix crossQ = binder.Linear(prefix + ".cross_attn_image.q_proj", Channels, Channels);
@@ -69,7 +72,9 @@ internal sealed class MemoryAttention
             binder.Linear(prefix + ".linear2", Channels, Hidden),
             Activation.Relu);
 
-        public void Forward(Device device, Tensor x, Tensor keys, Tensor values, int pointerTokens, in RopeTable angles, string name, StageObserver? observe)
+        public void Forward(
+            Device device, Tensor x, Tensor keys, Tensor values, int pointerTokens, in RopeTable angles,
+            string name, StageObserver? observe)
         {
             using var scope = device.Scope();
             var tokens = x.Rows;

@@ -80,7 +80,8 @@ internal sealed class Sam2Network
         var (grid, size) = (Config.Grid, Config.ImageSize);
         var scaled = device.Rent(size, size, 1);
         Elementwise.Threshold(device, mask.HighMask, scaled.Reshape(size, size), 0f, MaskShift, MaskScale + MaskShift);
-        MemoryEncoder.Forward(features.Reshape(grid, grid, FpnNeck.Channels), scaled, entry.Features.Reshape(grid, grid, MemoryEncoder.MemoryChannels));
+        MemoryEncoder.Forward(
+            features.Reshape(grid, grid, FpnNeck.Channels), scaled, entry.Features.Reshape(grid, grid, MemoryEncoder.MemoryChannels));
         if (!Memory.AbsentObject.IsEmpty && mask.ObjectLogit <= 0) Elementwise.Add(device, entry.Features, Memory.AbsentObject, entry.Features);
         device.Copy(mask.Pointer, entry.Pointer);
     }

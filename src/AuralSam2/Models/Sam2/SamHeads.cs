@@ -27,7 +27,8 @@ internal readonly record struct SelectionOptions
 /// <param name="Best">Index of the chosen one in <paramref name="LowMasks"/>.</param>
 /// <param name="Pointer">Object pointer, <c>[1, 256]</c>.</param>
 /// <param name="ObjectLogit">Above 0: an object is there.</param>
-internal readonly record struct SelectedMask(Tensor LowMasks, float[] Ious, Tensor LowMask, Tensor HighMask, int Best, Tensor Pointer, float ObjectLogit);
+internal readonly record struct SelectedMask(
+    Tensor LowMasks, float[] Ious, Tensor LowMask, Tensor HighMask, int Best, Tensor Pointer, float ObjectLogit);
 
 /// <summary>Chooses a mask and makes the object pointer (SPEC 3 "Selection" and 4).</summary>
 internal sealed class SamHeads
@@ -72,7 +73,8 @@ internal sealed class SamHeads
         var token = decoded.MaskTokens.Slice(options.Multimask ? 1 + best : 0, 1);
         if (present) pointerHead.Forward(token, pointer);
         else device.Copy(absentPointer, pointer);
-        return new SelectedMask(decoded.Masks.Slice(first, count), decoded.Ious.AsSpan(first, count).ToArray(), low, high, best, pointer, decoded.ObjectLogit);
+        return new SelectedMask(
+            decoded.Masks.Slice(first, count), decoded.Ious.AsSpan(first, count).ToArray(), low, high, best, pointer, decoded.ObjectLogit);
     }
 
     private static int Best(ReadOnlySpan<float> ious)

@@ -88,7 +88,9 @@ internal sealed class TwoWayTransformer
         private readonly NormWeights norm4 = binder.Norm(prefix + ".norm4", Channels, 1e-5f);
         private readonly DecoderAttention imageToToken = new(binder, prefix + ".cross_attn_image_to_token", Channels, Channels / 2, Heads);
 
-        public void Forward(Device device, bool first, Tensor tokens, Tensor keys, Tensor queryPositions, Tensor keyPositions, Tensor keysWithPositions, string name, StageObserver? observe)
+        public void Forward(
+            Device device, bool first, Tensor tokens, Tensor keys, Tensor queryPositions, Tensor keyPositions, Tensor keysWithPositions,
+            string name, StageObserver? observe)
         {
             using var scope = device.Scope();
             var query = device.Rent(tokens.Rows, Channels);
