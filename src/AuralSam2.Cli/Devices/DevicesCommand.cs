@@ -14,11 +14,11 @@ internal sealed class DevicesCommand : Command
     public DevicesCommand(IEngine engine, CommandStreams streams)
         : base("devices", "Lists what can compute here, with measured peaks (takes a second or two).")
     {
-        var threads = CommonOptions.Threads();
-        var json = CommonOptions.Json();
+        var threads = SharedOptions.Threads();
+        var json = SharedOptions.Json();
         Options.Add(threads);
         Options.Add(json);
-        SetAction(parsed => List(engine, streams, CommonOptions.ThreadsOf(parsed, threads), parsed.GetValue(json)));
+        SetAction(parsed => List(engine, streams, SharedOptions.ThreadsOf(parsed, threads), parsed.GetValue(json)));
     }
 
     private static int List(IEngine engine, CommandStreams streams, int threads, bool json)

@@ -80,8 +80,8 @@ internal sealed class SegmentCommand : Command
         DefaultValueFactory = _ => "auto",
     };
 
-    private readonly Option<int> threads = CommonOptions.Threads();
-    private readonly Option<bool> json = CommonOptions.Json();
+    private readonly Option<int> threads = SharedOptions.Threads();
+    private readonly Option<bool> json = SharedOptions.Json();
 
     public SegmentCommand(IEngine engine, CommandStreams streams, CancellationToken cancellation)
         : base("segment", "Cuts out the object that makes the sound in every frame of a clip.")
@@ -115,7 +115,7 @@ internal sealed class SegmentCommand : Command
             Options = new SegmentOptions { Decode = DecodeOf(parsed.GetValue(decode)!), Window = parsed.GetValue(window) },
             Out = parsed.GetValue(output) ?? Path.Combine(DefaultOutRoot, name),
             Force = parsed.GetValue(force),
-            Threads = CommonOptions.ThreadsOf(parsed, threads),
+            Threads = SharedOptions.ThreadsOf(parsed, threads),
             Json = parsed.GetValue(json),
             ClipName = name,
         };

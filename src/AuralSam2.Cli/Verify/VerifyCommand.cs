@@ -26,15 +26,15 @@ internal sealed class VerifyCommand : Command
             Description = "Fixtures (.safetensors), recognised by their metadata.",
             Arity = ArgumentArity.OneOrMore,
         };
-        var threads = CommonOptions.Threads();
+        var threads = SharedOptions.Threads();
         var all = new Option<bool>("--all") { Description = $"List every stage, not only the {WorstStages} worst of each file." };
-        var json = CommonOptions.Json();
+        var json = SharedOptions.Json();
         Arguments.Add(files);
         Options.Add(all);
         Options.Add(threads);
         Options.Add(json);
         SetAction(parsed =>
-            Verify(parsed.GetValue(files)!, CommonOptions.ThreadsOf(parsed, threads), parsed.GetValue(all), parsed.GetValue(json)));
+            Verify(parsed.GetValue(files)!, SharedOptions.ThreadsOf(parsed, threads), parsed.GetValue(all), parsed.GetValue(json)));
     }
 
     private int Verify(string[] files, int threads, bool all, bool json)

@@ -72,11 +72,12 @@ public sealed class AudioVisualPredictor(AuralSam2Model model)
         var device = model.Device;
         var (total, before) = (StepsPerFrame * frames.Count, StepsPerFrame * first);
         using var scope = device.Scope();
+        var pixels = new float[model.ImageSize * model.ImageSize * 3]; // [size, size, 3] of one frame after the other
         for (var i = 0; i < count; i++)
         {
             progress?.Report(new SegmentProgress("encoding images", before + i, total));
             cancellation.ThrowIfCancellationRequested();
-            Encode(frames.Read(first + i), window, i, cancellation);
+            Encode(frames.Read(first + i), pixels, window, i, cancellation);
         }
 
         progress?.Report(new SegmentProgress("fusing sound and image", before + count, total));
@@ -100,11 +101,10 @@ public sealed class AudioVisualPredictor(AuralSam2Model model)
         return results;
     }
 
-    private void Encode(RgbImage picture, ClipWindow window, int place, CancellationToken cancellation)
+    private void Encode(RgbImage picture, float[] pixels, ClipWindow window, int place, CancellationToken cancellation)
     {
         var (device, size) = (model.Device, model.ImageSize);
         using var scope = device.Scope();
-        var pixels = new float[size * size * 3];
         ImageNormalizer.ToChannelLast(PillowResize.Bicubic(picture, size, size, device.Parallelism), pixels);
         var image = device.Rent(size, size, 3);
         device.Upload(pixels, image);

@@ -48,8 +48,7 @@ internal static class ElementwiseCases
         },
     };
 
-    private static OpCase Map(
-        int rows, int channels, Activation activation, float scale = 1, float shift = 0, bool inPlace = false, int gap = 0) => new()
+    private static OpCase Map(int rows, int channels, Activation activation, float scale = 1, float shift = 0, bool inPlace = false, int gap = 0) => new()
     {
         Op = "Elementwise",
         Label = $"Map {rows}x{channels} {activation}({scale} x + {shift}){Suffix(inPlace, gap)}",

@@ -3,7 +3,7 @@ using System.CommandLine;
 namespace AuralSam2.Cli;
 
 /// <summary>Options that several verbs share.</summary>
-internal static class CommonOptions
+internal static class SharedOptions
 {
     private const int MostThreads = 1024;
 
