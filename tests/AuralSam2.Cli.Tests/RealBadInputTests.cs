@@ -28,6 +28,13 @@ public sealed class RealBadInputTests : IDisposable
     public void Missing_files(string named, string fix, params string[] args) => Fails(named, fix, args);
 
     [Fact]
+    public void Weights_that_need_a_sentence()
+    {
+        SafetensorsWriter.Write(folder["ref.safetensors"], null, [SafetensorsTensor.Of("aural_fuser.text_proj.0.bias", [1], new float[1])]);
+        Fails("ref.safetensors", "AVS weights", "--frames", "frames", "--audio", "sound.wav", "--weights", "ref.safetensors");
+    }
+
+    [Fact]
     public void An_empty_folder()
     {
         Directory.CreateDirectory(folder["empty"]);

@@ -48,6 +48,15 @@ public sealed class LoadTests : IDisposable
     }
 
     [Fact]
+    public void Weights_that_are_no_numbers_are_an_error_not_an_empty_mask()
+    {
+        using var model = AuralSam2Model.Load(device, "mini", new ChangedWeights(name => name == "no_mem_embed" ? [.. Enumerable.Repeat(float.NaN, 256)] : null));
+        var segments = new AudioVisualPredictor(model).Segment(new GeneratedFrames(1), GeneratedFrames.Sound(1), new SegmentOptions());
+        Assert.Contains("not a number", Assert.Throws<WeightsException>(() => segments.ToList()).Message, StringComparison.Ordinal);
+        Assert.Equal(0, device.Arena.OpenScopes);
+    }
+
+    [Fact]
     public void A_load_that_fails_half_way_gives_everything_back()
     {
         // The last parameters are read when nearly all memory is taken.

@@ -22,6 +22,16 @@ public class WeightCheckTests
             """, error.Message, ignoreLineEndingDifferences: true);
     }
 
+    [Theory]
+    [InlineData("image_encoder.a", "give AuralFuser's file as well")]
+    [InlineData("aural_fuser.a", "give SAM2's file as well")]
+    public void Half_a_checkpoint_asks_for_the_other_half(string held, string advice)
+    {
+        using var source = new NamedTensors("half", (held, [2]));
+        ParameterSpec[] declared = [new("image_encoder.a", [2]), new("aural_fuser.a", [2])];
+        Assert.Contains(advice, Assert.Throws<WeightsException>(() => WeightCheck.Verify(source, declared)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Long_lists_are_cut_after_twenty()
     {
