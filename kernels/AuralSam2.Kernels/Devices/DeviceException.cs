@@ -1,0 +1,20 @@
+namespace AuralSam2.Kernels;
+
+/// <summary>
+/// A device cannot be opened, or has failed: no driver, out of memory, lost in mid-run. The message is one line that a user can act on.
+/// After an error in mid-run the device can only be disposed; the process can go on with another one.
+/// </summary>
+public sealed class DeviceException : Exception
+{
+    /// <summary>Describes the failure.</summary>
+    public DeviceException(string message)
+        : base(message)
+    {
+    }
+
+    /// <summary>Describes the failure and what the driver said.</summary>
+    public DeviceException(string message, Exception inner)
+        : base(message, inner)
+    {
+    }
+}
