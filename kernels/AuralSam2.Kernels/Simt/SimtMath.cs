@@ -7,13 +7,27 @@ namespace AuralSam2.Kernels.Simt;
 /// Functions that kernels apply to single values: the same polynomials as <see cref="Simd.VectorMath"/> on the CPU, because the
 /// hardware's exponential (<c>ex2.approx</c>) loses digits as its argument grows.
 /// </summary>
+/// <remarks>
+/// No <c>IntrinsicMath.Max</c> here: it becomes <c>max.f32</c>, which answers a NaN with the other operand. A comparison with a NaN is false, and
+/// the functions below are written so that false keeps it: damaged weights must show in the result.
+/// </remarks>
 internal static class SimtMath
 {
+    /// <summary>The larger of two values; NaN when either is.</summary>
+    public static float Max(float a, float b) => (a > b) | float.IsNaN(a) ? a : b;
+
+    /// <summary>A value within bounds; NaN stays NaN.</summary>
+    public static float Clamp(float x, float low, float high)
+    {
+        x = x < low ? low : x;
+        return x > high ? high : x;
+    }
+
     /// <summary>e^x, relative error below 2e-7; arguments are limited to -87.3 .. 88.3, where the result is a normal number.</summary>
     /// <remarks>x = n ln 2 + r with |r| &lt;= ln(2) / 2; ln 2 is split in two so that r keeps all its digits.</remarks>
     public static float Exp(float x)
     {
-        x = IntrinsicMath.Min(IntrinsicMath.Max(x, -87.3f), 88.3f);
+        x = Clamp(x, -87.3f, 88.3f);
         // Adding 1.5 * 2^23 rounds to an integer, which the low bits of the sum then hold.
         const float rounder = 12582912f;
         var shifted = (x * 1.44269504088896341f) + rounder;
@@ -33,7 +47,7 @@ internal static class SimtMath
     /// <summary>The error function, absolute error below 5e-7: see <see cref="Simd.VectorMath"/>.</summary>
     public static float Erf(float x)
     {
-        x = IntrinsicMath.Min(IntrinsicMath.Max(x, -4f), 4f);
+        x = Clamp(x, -4f, 4f);
         var z = x * x;
         var p = -2.72614225801306e-10f;
         p = (p * z) + 2.77068142495902e-08f;
@@ -53,7 +67,7 @@ internal static class SimtMath
     /// <summary>The function that an op applies before it stores.</summary>
     public static float Activate(Activation activation, float x) => activation switch
     {
-        Activation.Relu => IntrinsicMath.Max(x, 0f),
+        Activation.Relu => x < 0f ? 0f : x,
         Activation.Gelu => (0.5f * x * Erf(x * 0.70710678118654752f)) + (0.5f * x),
         Activation.Sigmoid => 1f / (1f + Exp(-x)),
         _ => x,

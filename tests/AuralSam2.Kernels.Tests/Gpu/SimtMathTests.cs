@@ -24,6 +24,18 @@ public sealed class SimtMathTests
         Assert.Equal(-expected, SimtMath.Erf(-(float)x), 5e-7);
     }
 
+    [Fact]
+    public void NaNSurvives()
+    {
+        Assert.Equal(2f, SimtMath.Max(2, 1));
+        Assert.Equal(2f, SimtMath.Max(1, 2));
+        Assert.Equal(float.NaN, SimtMath.Max(float.NaN, 1));
+        Assert.Equal(float.NaN, SimtMath.Max(1, float.NaN));
+        Assert.Equal(float.NaN, SimtMath.Exp(float.NaN));
+        Assert.Equal(float.NaN, SimtMath.Erf(float.NaN));
+        Assert.All(Enum.GetValues<Activation>(), f => Assert.Equal(float.NaN, SimtMath.Activate(f, float.NaN)));
+    }
+
     [Theory, InlineData(Activation.None, -2f, -2f), InlineData(Activation.Relu, -2f, 0f), InlineData(Activation.Gelu, -2f, -0.0455002639f), InlineData(Activation.Sigmoid, -2f, 0.1192029220f)]
     public void AppliesActivations(Activation activation, float x, float expected) => Assert.Equal(expected, SimtMath.Activate(activation, x), 1e-6f);
 }

@@ -94,7 +94,7 @@ internal static class WindowAttentionGpu
                     var right = Read(arguments, TokenAt(grid, place, row, column + 1), place.Channel + c);
                     var below = Read(arguments, TokenAt(grid, place, row + 1, column), place.Channel + c);
                     var across = Read(arguments, TokenAt(grid, place, row + 1, column + 1), place.Channel + c);
-                    value = IntrinsicMath.Max(IntrinsicMath.Max(value, right), IntrinsicMath.Max(below, across));
+                    value = SimtMath.Max(SimtMath.Max(value, right), SimtMath.Max(below, across));
                 }
 
                 shared[(c * tile.QueryStride) + q] = value * arguments.Scale;
