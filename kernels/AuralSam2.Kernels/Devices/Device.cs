@@ -17,8 +17,14 @@ public abstract class Device : IDisposable
     /// <summary>What a person reads in a list of devices, for example <c>cpu (AVX-512, 2 threads)</c>.</summary>
     public abstract string Name { get; }
 
-    /// <summary>How many workers share an op: threads of a processor. Models cut work into pieces that keep all of them busy.</summary>
-    public virtual int Parallelism => 1;
+    /// <summary>
+    /// How many workers share an op: threads of a processor, multiprocessors of a GPU. Models cut work into pieces that keep all of them
+    /// busy.
+    /// </summary>
+    public abstract int Parallelism { get; }
+
+    /// <summary>Threads that work on the host beside the device, decoding and resizing pictures for example, should use.</summary>
+    public virtual int HostThreads => Environment.ProcessorCount;
 
     /// <summary>Scratch memory for activations; see <see cref="Arena"/>.</summary>
     public Arena Arena { get; }

@@ -26,6 +26,9 @@ public abstract class IlgpuDevice : Device
     /// <summary>Most threads that this device puts into a group: a power of two.</summary>
     public int MaxGroupSize { get; }
 
+    /// <inheritdoc/>
+    public override int Parallelism => Accelerator.NumMultiprocessors;
+
     /// <summary>What ILGPU calls the hardware.</summary>
     internal Accelerator Accelerator { get; }
 
