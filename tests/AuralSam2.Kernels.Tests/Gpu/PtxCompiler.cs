@@ -1,8 +1,6 @@
 using AuralSam2.Kernels.Simt;
 using ILGPU;
-using ILGPU.Backends.EntryPoints;
 using ILGPU.Backends.PTX;
-using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
 
 namespace AuralSam2.Kernels.Tests.Gpu;
@@ -22,7 +20,6 @@ internal static class PtxCompiler
     {
         using var context = Context.Create(builder => IlgpuDevice.Configure(builder));
         using var backend = new PTXBackend(context, architecture, CudaInstructionSet.ISA_78, nvvmAPI: null!);
-        var entry = EntryPointDescription.FromExplicitlyGroupedKernel(kernel.Method);
-        return ((PTXCompiledKernel)backend.Compile(entry, new KernelSpecialization(kernel.GroupSize, minNumGroupsPerMultiprocessor: null))).PTXAssembly;
+        return new KernelCompiler(backend, cache: null).Compile(kernel, kernel.GroupSize).PTXAssembly;
     }
 }
