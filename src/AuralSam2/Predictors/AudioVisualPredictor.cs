@@ -68,26 +68,26 @@ public sealed class AudioVisualPredictor(AuralSam2Model model)
         var examples = new AudioExamples(model.Device, sound);
         using var tracker = new SoundingObjectTracker(model.Network, frames.Count);
         using var window = new ClipWindow(model.Network, Math.Min(options.Window, frames.Count));
+        using var upload = new FrameUpload(model.Device, model.ImageSize);
         for (var first = 0; first < frames.Count; first += window.Capacity)
         {
             var count = Math.Min(window.Capacity, frames.Count - first);
-            foreach (var frame in Window(frames, examples, first, count, window, tracker, options, progress, cancellation)) yield return frame;
+            foreach (var frame in Window(frames, examples, first, count, upload, window, tracker, options, progress, cancellation)) yield return frame;
         }
     }
 
     private SegmentedFrame[] Window(
-        IFrameSource frames, AudioExamples examples, int first, int count, ClipWindow window, SoundingObjectTracker tracker, SegmentOptions options,
-        IProgress<SegmentProgress>? progress, CancellationToken cancellation)
+        IFrameSource frames, AudioExamples examples, int first, int count, FrameUpload upload, ClipWindow window, SoundingObjectTracker tracker,
+        SegmentOptions options, IProgress<SegmentProgress>? progress, CancellationToken cancellation)
     {
         var device = model.Device;
         var (total, before) = (StepsPerFrame * frames.Count, StepsPerFrame * first);
         using var scope = device.Scope();
-        var pixels = new float[model.ImageSize * model.ImageSize * 3]; // [size, size, 3] of one frame after the other
         for (var i = 0; i < count; i++)
         {
             progress?.Report(new SegmentProgress("encoding images", before + i, total));
             cancellation.ThrowIfCancellationRequested();
-            Encode(frames.Read(first + i), pixels, window, i, cancellation);
+            window.Encode(i, upload.Begin(frames.Read(first + i)), cancellation);
         }
 
         progress?.Report(new SegmentProgress("fusing sound and image", before + count, total));
@@ -109,16 +109,6 @@ public sealed class AudioVisualPredictor(AuralSam2Model model)
 
         if (first + count == frames.Count) progress?.Report(new SegmentProgress("tracking", total, total));
         return results;
-    }
-
-    private void Encode(RgbImage picture, float[] pixels, ClipWindow window, int place, CancellationToken cancellation)
-    {
-        var (device, size) = (model.Device, model.ImageSize);
-        using var scope = device.Scope();
-        ImageNormalizer.ToChannelLast(PillowResize.Bicubic(picture, size, size, device.HostThreads), pixels);
-        var image = device.Rent(size, size, 3);
-        device.Upload(pixels, image);
-        window.Encode(place, image, cancellation);
     }
 
     private void Fuse(float[] examples, int count, ClipWindow window, SegmentOptions options, CancellationToken cancellation)
