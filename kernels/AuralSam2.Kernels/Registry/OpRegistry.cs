@@ -33,7 +33,7 @@ public static class OpRegistry
     {
         nameof(Gemm), nameof(LayerNorm), nameof(WindowAttention),
         nameof(Elementwise), nameof(DepthwiseConv2d), nameof(MaxPool2x2), nameof(Upsample2x), nameof(Transpose), nameof(Rope), nameof(L2Normalize),
-        nameof(MaskProduct),
+        nameof(MaskProduct), nameof(Resize), nameof(LogMel),
     };
 
     /// <summary>Whether a device has a kernel for an op; without one the op throws <see cref="NotSupportedException"/>.</summary>

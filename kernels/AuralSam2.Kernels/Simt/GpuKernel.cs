@@ -40,6 +40,8 @@ internal abstract class GpuKernel
         RopeGpu.Kernel,
         L2NormalizeGpu.Kernel,
         MaskProductGpu.Kernel,
+        ResizeGpu.DirectKernel, ResizeGpu.BlendKernel,
+        LogMelGpu.Kernel,
     ];
 
     /// <summary>What profilers show, after ILGPU's prefix <c>Kernel_</c>: the name of the method, for example <c>GemmMultiply</c>.</summary>

@@ -1,3 +1,4 @@
+using ILGPU.Runtime;
 using ILGPU;
 
 namespace AuralSam2.Kernels.Simt;
@@ -63,6 +64,29 @@ internal readonly record struct ColumnQuad(int First, int Count, int Vector)
 {
     /// <summary>True where there is no column.</summary>
     public bool IsEmpty => Count <= 0;
+
+    /// <summary>Reads it from a row; zeros behind the row's end.</summary>
+    public Float4 Load(ArrayView<float> row)
+    {
+        if (IsVector) return row.AsAligned(16).Cast<Float4>()[First / 4];
+        return new Float4(
+            Count > 0 ? row[First] : 0f, Count > 1 ? row[First + 1] : 0f, Count > 2 ? row[First + 2] : 0f, Count > 3 ? row[First + 3] : 0f);
+    }
+
+    /// <summary>Writes it to a row; what is behind the row's end is dropped.</summary>
+    public void Store(ArrayView<float> row, Float4 value)
+    {
+        if (IsVector)
+        {
+            row.AsAligned(16).Cast<Float4>()[First / 4] = value;
+            return;
+        }
+
+        if (Count > 0) row[First] = value.X;
+        if (Count > 1) row[First + 1] = value.Y;
+        if (Count > 2) row[First + 2] = value.Z;
+        if (Count > 3) row[First + 3] = value.W;
+    }
 
     /// <summary>True where one 128-bit access moves it.</summary>
     public bool IsVector => Vector != 0 & Count >= 4;

@@ -14,28 +14,15 @@ internal readonly struct RowView(ArrayView<float> data, int rows, int columns, i
     public ref float this[int row, int column] => ref Data[((long)row * Stride) + column];
 
     /// <summary>Four columns of a row; zeros behind its end.</summary>
-    public Float4 Load(int row, ColumnQuad quad)
-    {
-        var at = ((long)row * Stride) + quad.First;
-        if (quad.IsVector) return Data.Cast<Float4>()[at >> 2];
-        return new Float4(
-            quad.Count > 0 ? Data[at] : 0f, quad.Count > 1 ? Data[at + 1] : 0f,
-            quad.Count > 2 ? Data[at + 2] : 0f, quad.Count > 3 ? Data[at + 3] : 0f);
-    }
+    public Float4 Load(int row, ColumnQuad quad) => quad.Load(From(row));
 
     /// <summary>Four columns of a row; what is behind its end is dropped.</summary>
-    public void Store(int row, ColumnQuad quad, Float4 value)
-    {
-        var at = ((long)row * Stride) + quad.First;
-        if (quad.IsVector)
-        {
-            Data.Cast<Float4>()[at >> 2] = value;
-            return;
-        }
+    public void Store(int row, ColumnQuad quad, Float4 value) => quad.Store(From(row), value);
 
-        if (quad.Count > 0) Data[at] = value.X;
-        if (quad.Count > 1) Data[at + 1] = value.Y;
-        if (quad.Count > 2) Data[at + 2] = value.Z;
-        if (quad.Count > 3) Data[at + 3] = value.W;
+    /// <summary>All from the start of a row on. Unsigned, because 32 x 32 bits to 64 are one instruction then.</summary>
+    public ArrayView<float> From(int row)
+    {
+        var start = (long)((ulong)(uint)row * (uint)Stride);
+        return Data.SubView(start, Data.Length - start);
     }
 }

@@ -60,47 +60,29 @@ internal static class DepthwiseConv2dGpu
         var lastTap = IntrinsicMath.Min(kernel, arguments.Height + half - y);
         for (var ky = IntrinsicMath.Max(0, half - y); ky < lastTap; ky++)
         {
-            var source = new PixelRow(arguments.X, (row + ky - half) * arguments.Width, arguments.Width, x0 - half, quad);
-            Float4 p0 = source[0], p1 = source[1], p2 = source[2], p3 = source[3], p4 = source[4], p5 = source[5], p6 = source[6];
+            var pixels = new QuadLine(arguments.X.From((row + ky - half) * arguments.Width), arguments.Width, arguments.X.Columns, x0 - half, quad);
+            var taps = new QuadLine(arguments.Taps.From(ky * kernel), kernel, arguments.X.Columns, 0, quad);
+            Float4 p0 = pixels[0], p1 = pixels[1], p2 = pixels[2], p3 = pixels[3], p4 = pixels[4], p5 = pixels[5], p6 = pixels[6];
             for (var kx = 0; kx < kernel; kx += 4)
             {
-                // A tap behind the last must not be multiplied by zero: its pixel may be a NaN that this output never sees.
-                var (tap, taps) = ((ky * kernel) + kx, kernel - kx);
-                Float4 p7 = source[kx + 7], p8 = default, p9 = default, p10 = default;
-                Float4 w0 = arguments.Taps.Load(tap, quad), w1 = default, w2 = default, w3 = default;
-                if (taps > 1)
-                {
-                    p8 = source[kx + 8];
-                    w1 = arguments.Taps.Load(tap + 1, quad);
-                }
-
-                if (taps > 2)
-                {
-                    p9 = source[kx + 9];
-                    w2 = arguments.Taps.Load(tap + 2, quad);
-                }
-
-                if (taps > 3)
-                {
-                    p10 = source[kx + 10];
-                    w3 = arguments.Taps.Load(tap + 3, quad);
-                }
-
+                Float4 w0 = taps[kx], w1 = taps[kx + 1], w2 = taps[kx + 2], w3 = taps[kx + 3];
+                Float4 p7 = pixels[kx + 7], p8 = pixels[kx + 8], p9 = pixels[kx + 9], p10 = pixels[kx + 10];
                 left = left.AddWeighted(w0, p0, p1, p2, p3);
                 right = right.AddWeighted(w0, p4, p5, p6, p7);
-                if (taps > 1)
+                // No product with the zeros behind the last tap: their pixel may be a NaN, which this output does not see.
+                if (kx + 1 < kernel)
                 {
                     left = left.AddWeighted(w1, p1, p2, p3, p4);
                     right = right.AddWeighted(w1, p5, p6, p7, p8);
                 }
 
-                if (taps > 2)
+                if (kx + 2 < kernel)
                 {
                     left = left.AddWeighted(w2, p2, p3, p4, p5);
                     right = right.AddWeighted(w2, p6, p7, p8, p9);
                 }
 
-                if (taps > 3)
+                if (kx + 3 < kernel)
                 {
                     left = left.AddWeighted(w3, p3, p4, p5, p6);
                     right = right.AddWeighted(w3, p7, p8, p9, p10);
@@ -119,15 +101,19 @@ internal static class DepthwiseConv2dGpu
         }
     }
 
-    /// <summary>A row of an image from some pixel on, with zeros to its left and right.</summary>
-    private readonly struct PixelRow(RowView image, int start, int width, int first, ColumnQuad quad)
+    /// <summary>
+    /// The same four channels of places side by side (pixels of a row, taps of a kernel's row), counted from <paramref name="first"/> on;
+    /// zeros to the left of place 0 and from place <paramref name="count"/> on.
+    /// </summary>
+    private readonly struct QuadLine(ArrayView<float> line, int count, int channels, int first, ColumnQuad quad)
     {
         public Float4 this[int index]
         {
             get
             {
-                var x = first + index;
-                return x >= 0 & x < width ? image.Load(start + x, quad) : default;
+                var place = first + index;
+                if ((uint)place >= (uint)count) return default;
+                return new ColumnQuad((place * channels) + quad.First, quad.Count, quad.Vector).Load(line);
             }
         }
     }

@@ -39,17 +39,18 @@ internal static class L2NormalizeGpu
         var columns = row < arguments.X.Rows ? arguments.X.Columns : 0;
         var first = (Group.IdxX & (lanes - 1)) * 4;
 
-        var own = arguments.X.Load(row, new ColumnQuad(first, columns - first, arguments.Vector)); // all of it, in most rows
+        var quad = new ColumnQuad(first, columns - first, arguments.Vector);
+        var own = quad.IsEmpty ? default : arguments.X.Load(row, quad); // in most rows all that a lane has
         var squares = Squares(own);
         for (var c = first + (4 * lanes); c < columns; c += 4 * lanes)
             squares += Squares(arguments.X.Load(row, new ColumnQuad(c, columns - c, arguments.Vector)));
 
         var length = Math.Sqrt(LaneSum.Of(partials, lanes, squares));
         var factor = (float)(1.0 / (length < 1e-12 ? 1e-12 : length));
-        arguments.Y.Store(row, new ColumnQuad(first, columns - first, arguments.Vector), own.MultiplyAdd(factor, default));
+        if (!quad.IsEmpty) arguments.Y.Store(row, quad, own.MultiplyAdd(factor, default));
         for (var c = first + (4 * lanes); c < columns; c += 4 * lanes)
         {
-            var quad = new ColumnQuad(c, columns - c, arguments.Vector);
+            quad = new ColumnQuad(c, columns - c, arguments.Vector);
             arguments.Y.Store(row, quad, arguments.X.Load(row, quad).MultiplyAdd(factor, default));
         }
     }
