@@ -26,6 +26,7 @@ public static class OpRegistry
         .. MaskProductCases.All(),
         .. ResizeCases.All(),
         .. LogMelCases.All(),
+        .. SelectCases.All(),
     ];
 
     /// <summary>Ops that have GPU kernels; the emulator runs the same ones. A test compares this table with what devices refuse.</summary>
@@ -33,7 +34,7 @@ public static class OpRegistry
     {
         nameof(Gemm), nameof(LayerNorm), nameof(WindowAttention),
         nameof(Elementwise), nameof(DepthwiseConv2d), nameof(MaxPool2x2), nameof(Upsample2x), nameof(Transpose), nameof(Rope), nameof(L2Normalize),
-        nameof(MaskProduct), nameof(Resize), nameof(LogMel),
+        nameof(MaskProduct), nameof(Resize), nameof(LogMel), nameof(Select),
     };
 
     /// <summary>Whether a device has a kernel for an op; without one the op throws <see cref="NotSupportedException"/>.</summary>

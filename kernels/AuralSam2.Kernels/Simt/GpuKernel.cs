@@ -42,6 +42,7 @@ internal abstract class GpuKernel
         MaskProductGpu.Kernel,
         ResizeGpu.DirectKernel, ResizeGpu.BlendKernel,
         LogMelGpu.Kernel,
+        SelectGpu.BestKernel, SelectGpu.WhereKernel,
     ];
 
     /// <summary>What profilers show, after ILGPU's prefix <c>Kernel_</c>: the name of the method, for example <c>GemmMultiply</c>.</summary>

@@ -8,6 +8,13 @@ namespace AuralSam2.Kernels.Simt;
 /// </summary>
 internal static class SimtDouble
 {
+    /// <summary>The largest integer that is not above x, for x within 32 bits: two instructions, where <see cref="Math.Floor(double)"/> takes thirty.</summary>
+    public static int Floor(double x)
+    {
+        var n = (int)x;
+        return x < n ? n - 1 : n;
+    }
+
     /// <summary>ln x for positive normal x, absolute error below 4e-16 plus half a unit in the last place; infinity and NaN stay what they are.</summary>
     /// <remarks>
     /// x = 2^n m with m in sqrt(1/2) .. sqrt(2), and ln m = 2 artanh s with s = (m - 1) / (m + 1), |s| &lt;= 0.172: the series
@@ -40,7 +47,7 @@ internal static class SimtDouble
     /// <remarks>Whole quarters of a turn are exact; the Taylor series of what is left, at most pi / 4, have less than 5e-17 left.</remarks>
     public static (double Sin, double Cos) SinCos(double turns)
     {
-        var quarters = Math.Floor((4 * turns) + 0.5);
+        var quarters = Floor((4 * turns) + 0.5);
         var x = (turns - (0.25 * quarters)) * 6.28318530717958648;
         var z = x * x;
         var s = -1.0 / 1307674368000;
@@ -60,8 +67,7 @@ internal static class SimtDouble
         c = (c * z) + (1.0 / 24);
         c = (c * z) - 0.5;
         c = (c * z) + 1;
-        var quadrant = (int)quarters & 3;
-        var (sin, cos) = (quadrant & 1) == 0 ? (s, c) : (c, -s);
-        return (quadrant & 2) == 0 ? (sin, cos) : (-sin, -cos);
+        var (sin, cos) = (quarters & 1) == 0 ? (s, c) : (c, -s);
+        return (quarters & 2) == 0 ? (sin, cos) : (-sin, -cos);
     }
 }

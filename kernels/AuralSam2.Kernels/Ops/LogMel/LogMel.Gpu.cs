@@ -70,14 +70,14 @@ internal static class LogMelGpu
     {
         for (var k = Group.IdxX; k < Half; k += Group.DimX)
         {
-            var (sin, cos) = SimtDouble.SinCos((double)k / LogMel.FftLength);
+            var (sin, cos) = SimtDouble.SinCos(k * (1.0 / LogMel.FftLength));
             memory.Cosines[k] = cos;
             memory.Sines[k] = sin;
         }
 
         for (var bin = Group.IdxX; bin < LogMel.Bins; bin += Group.DimX)
         {
-            var mel = 1127 * SimtDouble.Log(1 + ((double)bin * LogMel.SampleRate / LogMel.FftLength / 700));
+            var mel = 1127 * SimtDouble.Log(1 + (bin * ((double)LogMel.SampleRate / LogMel.FftLength / 700)));
             memory.Positions[bin] = (mel - arguments.LowestMel) / arguments.MelStep;
         }
     }
@@ -153,7 +153,7 @@ internal static class LogMelGpu
     }
 
     /// <summary>The periodic Hann window.</summary>
-    private static double Hann(int n) => 0.5 - (0.5 * SimtDouble.SinCos((double)n / LogMel.FrameLength).Cos);
+    private static double Hann(int n) => 0.5 - (0.5 * SimtDouble.SinCos(n * (1.0 / LogMel.FrameLength)).Cos);
 
     /// <summary>The eight bits of a number below 256 in the other order.</summary>
     private static int BitReversed(int n)

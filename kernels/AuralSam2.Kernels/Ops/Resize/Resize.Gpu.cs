@@ -159,7 +159,7 @@ internal static class ResizeGpu
     private static FourTaps TapsAt(AxisArguments axis, int output)
     {
         if (axis.Mode == ResizeMode.Nearest)
-            return new FourTaps((int)MathF.Floor(output * ((float)axis.Inputs / axis.Outputs)), new Float4(1, 0, 0, 0));
+            return new FourTaps((int)(output * ((float)axis.Inputs / axis.Outputs)), new Float4(1, 0, 0, 0));
         var center = axis.Center(output);
         if (axis.Mode == ResizeMode.Bilinear)
         {
@@ -169,7 +169,7 @@ internal static class ResizeGpu
             return new FourTaps(floor, new Float4(1 - weight, weight, 0, 0));
         }
 
-        var first = (int)Math.Floor(center) - 1;
+        var first = SimtDouble.Floor(center) - 1;
         return new FourTaps(first, new Float4(
             (float)Keys(center - first), (float)Keys(center - (first + 1)),
             (float)Keys(center - (first + 2)), (float)Keys(center - (first + 3))));
