@@ -14,6 +14,10 @@ internal readonly struct Float4(float x, float y, float z, float w)
     /// <summary>scale * this + addend, which PTX has as one instruction per element.</summary>
     public Float4 MultiplyAdd(float scale, Float4 addend) =>
         new((scale * X) + addend.X, (scale * Y) + addend.Y, (scale * Z) + addend.Z, (scale * W) + addend.W);
+
+    /// <summary>scale * this + addend, element by element.</summary>
+    public Float4 MultiplyAdd(Float4 scale, Float4 addend) =>
+        new((scale.X * X) + addend.X, (scale.Y * Y) + addend.Y, (scale.Z * Z) + addend.Z, (scale.W * W) + addend.W);
 }
 
 /// <summary>
@@ -30,4 +34,8 @@ internal readonly struct Quad(Float4 row0, Float4 row1, Float4 row2, Float4 row3
     /// <summary>This plus the outer product of a column a and a row b: eight floats read, sixteen multiply-adds.</summary>
     public Quad AddOuter(Float4 a, Float4 b) =>
         new(b.MultiplyAdd(a.X, Row0), b.MultiplyAdd(a.Y, Row1), b.MultiplyAdd(a.Z, Row2), b.MultiplyAdd(a.W, Row3));
+
+    /// <summary>This plus four rows, each multiplied by the same weights element by element.</summary>
+    public Quad AddWeighted(Float4 weight, Float4 row0, Float4 row1, Float4 row2, Float4 row3) => new(
+        row0.MultiplyAdd(weight, Row0), row1.MultiplyAdd(weight, Row1), row2.MultiplyAdd(weight, Row2), row3.MultiplyAdd(weight, Row3));
 }

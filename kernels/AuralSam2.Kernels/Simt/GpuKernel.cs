@@ -32,6 +32,17 @@ internal abstract class GpuKernel
         GemmGpu.Kernel,
         LayerNormGpu.Kernel,
         WindowAttentionGpu.Kernel,
+        ElementwiseGpu.AddKernel, ElementwiseGpu.MapKernel, ElementwiseGpu.ThresholdKernel,
+        DepthwiseConv2dGpu.Kernel,
+        MaxPool2x2Gpu.Kernel,
+        Upsample2xGpu.Kernel,
+        TransposeGpu.Kernel,
+        RopeGpu.Kernel,
+        L2NormalizeGpu.Kernel,
+        MaskProductGpu.Kernel,
+        ResizeGpu.DirectKernel, ResizeGpu.BlendKernel,
+        LogMelGpu.Kernel,
+        SelectGpu.BestKernel, SelectGpu.WhereKernel,
     ];
 
     /// <summary>What profilers show, after ILGPU's prefix <c>Kernel_</c>: the name of the method, for example <c>GemmMultiply</c>.</summary>

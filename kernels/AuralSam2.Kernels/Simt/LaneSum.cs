@@ -31,4 +31,22 @@ internal static class LaneSum
         Group.Barrier(); // before the next sum overwrites this one
         return total;
     }
+
+    /// <summary>The same in float64.</summary>
+    public static double Of(ArrayView<double> partials, int lanes, double value)
+    {
+        var thread = Group.IdxX;
+        var lane = thread & (lanes - 1);
+        partials[thread] = value;
+        for (var half = lanes / 2; half > 0; half /= 2)
+        {
+            Group.Barrier();
+            if (lane < half) partials[thread] += partials[thread + half];
+        }
+
+        Group.Barrier();
+        var total = partials[thread - lane];
+        Group.Barrier();
+        return total;
+    }
 }

@@ -16,6 +16,9 @@ internal static class SimtMath
     /// <summary>The larger of two values; NaN when either is.</summary>
     public static float Max(float a, float b) => (a > b) | float.IsNaN(a) ? a : b;
 
+    /// <summary>The larger of two values, element by element; NaN where either is.</summary>
+    public static Float4 Max(Float4 a, Float4 b) => new(Max(a.X, b.X), Max(a.Y, b.Y), Max(a.Z, b.Z), Max(a.W, b.W));
+
     /// <summary>A value within bounds; NaN stays NaN.</summary>
     public static float Clamp(float x, float low, float high)
     {
@@ -72,4 +75,8 @@ internal static class SimtMath
         Activation.Sigmoid => 1f / (1f + Exp(-x)),
         _ => x,
     };
+
+    /// <summary>The function that an op applies before it stores, element by element.</summary>
+    public static Float4 Activate(Activation activation, Float4 x) =>
+        new(Activate(activation, x.X), Activate(activation, x.Y), Activate(activation, x.Z), Activate(activation, x.W));
 }
