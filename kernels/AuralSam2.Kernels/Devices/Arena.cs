@@ -72,14 +72,15 @@ public sealed class Arena : IDisposable
     private void Unite()
     {
         if (blocks.Count < 2) return;
-        Dispose();
         try
         {
+            device.Synchronize(); // what uses the old blocks ends before they do
+            Dispose();
             blocks.Add(device.Allocate(highWater));
         }
         catch (Exception error) when (error is OutOfMemoryException or DeviceException)
         {
-            // A scope may close because the device has failed; if it has not, the next tensor that is rented asks again.
+            // A scope may close because the device has failed, which then shows at the next call; if it has not, the next tensor asks again.
         }
     }
 

@@ -227,11 +227,10 @@ public abstract class IlgpuDevice : Device
     /// <summary>Kernels launched from now on may use a buffer.</summary>
     internal void Use(IlgpuBuffer buffer) => copies.Use(buffer);
 
-    /// <summary>Bytes of device memory that are free and that there are, where known.</summary>
+    /// <summary>Bytes of device memory that are free and that there are, where known. Asked after a failed allocation, which has bound the context.</summary>
     internal virtual (long Free, long Total)? Memory()
     {
         if (Accelerator is not CudaAccelerator cuda) return null;
-        cuda.Bind();
         return CudaAPI.CurrentAPI.GetMemoryInfo(out long free, out long total) == CudaError.CUDA_SUCCESS ? (free, total) : null;
     }
 

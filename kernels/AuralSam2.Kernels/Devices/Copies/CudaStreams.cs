@@ -68,7 +68,15 @@ internal sealed unsafe class CudaStreams : IStreamDriver
     private CudaAPI Api(DeviceCall call = DeviceCall.Copy)
     {
         health.Enter(call);
-        accelerator.Bind();
+        try
+        {
+            accelerator.Bind();
+        }
+        catch (CudaException error)
+        {
+            throw health.Failure(error);
+        }
+
         return CudaAPI.CurrentAPI;
     }
 
