@@ -32,26 +32,13 @@ public sealed class CudaDevice : IlgpuDevice
     private static (Context Context, CudaAccelerator Accelerator) Open(int ordinal)
     {
         DriverLibrary.ServeIlgpu();
-        var context = Context.Create(builder => Configure(builder));
-        CudaAccelerator? accelerator = null;
-        try
-        {
-            // Not through Builder.Cuda(): under WSL that sets a resolver of its own, and fails because ours is there.
-            var hardware = CudaHardware.GetDevices(_ => true).OfType<CudaHardware>().FirstOrDefault(d => d.DeviceId == ordinal)
-                ?? throw new DeviceException($"cuda:{ordinal} does not open: ILGPU cannot read its properties; see whether nvidia-smi works");
-            accelerator = hardware.CreateCudaAccelerator(context);
-            return GroupMemory.Shortage(accelerator.MaxSharedMemoryPerGroup) is { } shortage
-                ? throw new DeviceException($"cuda:{ordinal} cannot be used: {shortage}")
-                : (context, accelerator);
-        }
-        catch (Exception error)
-        {
-            accelerator?.Dispose();
-            context.Dispose();
-            if (error is DeviceException) throw;
-            throw new DeviceException($"cuda:{ordinal} does not open: {Reason(error)}", error);
-        }
+        return AcceleratorOpening.Open($"cuda:{ordinal}", context => Hardware(ordinal).CreateCudaAccelerator(context), Reason);
     }
+
+    /// <summary>ILGPU's view of a GPU. Not through Builder.Cuda(): under WSL that sets a resolver of its own, and fails because ours is there.</summary>
+    private static CudaHardware Hardware(int ordinal) =>
+        CudaHardware.GetDevices(_ => true).OfType<CudaHardware>().FirstOrDefault(d => d.DeviceId == ordinal)
+        ?? throw new DeviceException($"cuda:{ordinal} does not open: ILGPU cannot read its properties; see whether nvidia-smi works");
 
     private static string Reason(Exception error) => (error as CudaException)?.Error switch
     {

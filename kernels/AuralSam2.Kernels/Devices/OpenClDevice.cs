@@ -32,23 +32,6 @@ public sealed class OpenClDevice : IlgpuDevice
 
     private static int GroupLimit(int threads) => 1 << BitOperations.Log2((uint)Math.Min(threads, LargestGroup));
 
-    private static (Context Context, CLAccelerator Accelerator) Open(CLDevice hardware, int number)
-    {
-        var context = Context.Create(builder => Configure(builder));
-        CLAccelerator? accelerator = null;
-        try
-        {
-            accelerator = hardware.CreateCLAccelerator(context);
-            return GroupMemory.Shortage(accelerator.MaxSharedMemoryPerGroup) is { } shortage
-                ? throw new DeviceException($"opencl:{number} cannot be used: {shortage}")
-                : (context, accelerator);
-        }
-        catch (Exception error)
-        {
-            accelerator?.Dispose();
-            context.Dispose();
-            if (error is DeviceException) throw;
-            throw new DeviceException($"opencl:{number} does not open: {error.Message}", error);
-        }
-    }
+    private static (Context Context, CLAccelerator Accelerator) Open(CLDevice hardware, int number) =>
+        AcceleratorOpening.Open($"opencl:{number}", hardware.CreateCLAccelerator, error => error.Message);
 }
