@@ -20,9 +20,10 @@ internal interface IOpenClDriver
 /// <summary>An OpenCL device as its driver describes it.</summary>
 /// <param name="Name">The device's name.</param>
 /// <param name="Platform">Whose driver it is.</param>
+/// <param name="IsProcessor">Whether it is the host's processor.</param>
 /// <param name="MemoryBytes">All of its memory.</param>
 /// <param name="SharedBytes">Local memory of a work-group.</param>
 /// <param name="Language">Version of OpenCL C that its compiler takes.</param>
 /// <param name="GenericAddressSpace">Whether a pointer may point into any kind of memory.</param>
 internal readonly record struct OpenClHardware(
-    string Name, string Platform, long MemoryBytes, long SharedBytes, Version Language, bool GenericAddressSpace);
+    string Name, string Platform, bool IsProcessor, long MemoryBytes, long SharedBytes, Version Language, bool GenericAddressSpace);

@@ -23,7 +23,7 @@ internal sealed unsafe class OpenClDriver : IOpenClDriver
     /// <inheritdoc/>
     public IReadOnlyList<OpenClHardware> Devices() =>
         [.. Found().Select(d => new OpenClHardware(
-            d.Name, d.PlatformName, d.MemorySize, d.MaxSharedMemoryPerGroup,
+            d.Name, d.PlatformName, d.DeviceType.HasFlag(CLDeviceType.CL_DEVICE_TYPE_CPU), d.MemorySize, d.MaxSharedMemoryPerGroup,
             new Version(d.CLStdVersion.Major, d.CLStdVersion.Minor), d.Capabilities.GenericAddressSpace))];
 
     /// <inheritdoc/>

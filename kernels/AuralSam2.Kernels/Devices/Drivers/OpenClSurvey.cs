@@ -17,8 +17,13 @@ internal static class OpenClSurvey
             : [.. devices.Select((d, i) => new DeviceListing($"opencl:{i}", DeviceKind.OpenCl, $"{d.Name}, {d.Platform}", d.MemoryBytes, Shortcoming(d)))];
     }
 
+    /// <summary>
+    /// What a device lacks. On a processor it is safety: ILGPU 1.5.3 keeps the address of a group's shared memory in a variable of the whole
+    /// program, and groups that run at the same time have it at different addresses there.
+    /// </summary>
     private static string? Shortcoming(OpenClHardware device) =>
-        device.Language < LeastLanguage ? $"its compiler takes OpenCL C {device.Language}; the kernels need {LeastLanguage}"
+        device.IsProcessor ? "it is the processor, where groups of ILGPU's OpenCL kernels overwrite each other; use --device cpu"
+        : device.Language < LeastLanguage ? $"its compiler takes OpenCL C {device.Language}; the kernels need {LeastLanguage}"
         : !device.GenericAddressSpace ? "its driver has no generic address space, which the kernels need; try a newer driver"
         : GroupMemory.Shortage(device.SharedBytes);
 
