@@ -57,11 +57,11 @@ public sealed class DeviceCatalog
             case DeviceKind.Emulator: return Emulator(chosen.Number);
             case DeviceKind.Cuda:
                 Require(chosen);
-                return cuda.Open(chosen.Number);
+                return Opened(chosen);
             default:
                 Require(chosen);
                 note = "OpenCL is experimental: check its results with aural verify --device " + chosen;
-                return openCl.Open(chosen.Number);
+                return Opened(chosen);
         }
     }
 
@@ -82,7 +82,7 @@ public sealed class DeviceCatalog
 
             try
             {
-                var device = cuda.Open(DeviceChoice.Parse(gpu.Id).Number);
+                var device = Opened(DeviceChoice.Parse(gpu.Id));
                 note = passedOver.Count == 0 ? null : string.Join("; ", passedOver);
                 return device;
             }
@@ -94,6 +94,19 @@ public sealed class DeviceCatalog
 
         note = string.Join("; ", passedOver);
         return new CpuDevice(threads);
+    }
+
+    /// <summary>Opens a GPU; whatever a driver throws is a <see cref="DeviceException"/>.</summary>
+    private Device Opened(DeviceChoice chosen)
+    {
+        try
+        {
+            return chosen.Kind == DeviceKind.Cuda ? cuda.Open(chosen.Number) : openCl.Open(chosen.Number);
+        }
+        catch (Exception error) when (error is not DeviceException)
+        {
+            throw new DeviceException($"{chosen} does not open: {error.Message.ReplaceLineEndings("; ")} ({error.GetType().Name})", error);
+        }
     }
 
     private void Require(DeviceChoice chosen)

@@ -157,9 +157,13 @@ public sealed class DeviceCatalogTests
     [Fact]
     public void AGpuThatDoesNotOpenIsAnError()
     {
-        var driver = new FakeCudaDriver { Broken = { [0] = new DeviceException("cuda:0 does not open: another process has it") } };
-        var error = Assert.Throws<DeviceException>(() => new DeviceCatalog(driver, NoOpenCl).Open("cuda:0"));
-        Assert.Contains("another process", error.Message, StringComparison.Ordinal);
+        var held = new FakeCudaDriver { Broken = { [0] = new DeviceException("cuda:0 does not open: another process has it") } };
+        var error = Assert.Throws<DeviceException>(() => new DeviceCatalog(held, NoOpenCl).Open("cuda:0"));
+        Assert.Equal("cuda:0 does not open: another process has it", error.Message);
+
+        var broken = new FakeCudaDriver { Broken = { [0] = new InvalidOperationException("no stream") } };
+        error = Assert.Throws<DeviceException>(() => new DeviceCatalog(broken, NoOpenCl).Open("cuda:0"));
+        Assert.Equal("cuda:0 does not open: no stream (InvalidOperationException)", error.Message);
     }
 
     [Fact]
