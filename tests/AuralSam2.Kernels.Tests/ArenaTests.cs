@@ -163,6 +163,8 @@ public sealed class ArenaTests : IDisposable
 
         public override string Name => "watched";
 
+        public override int Parallelism => 1;
+
         public override DeviceBuffer Allocate(long length)
         {
             if (Allocations-- <= 0) throw new OutOfMemoryException();

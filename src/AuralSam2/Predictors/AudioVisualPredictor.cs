@@ -146,7 +146,7 @@ public sealed class AudioVisualPredictor(AuralSam2Model model)
         device.Copy(selected.Best, answer.SliceColumns(pixels + Scores.Best, 1));
         device.Copy(selected.ObjectLogit.Reshape(1), answer.SliceColumns(pixels + Scores.ObjectLogit, 1));
         var values = device.Download(answer);
-        var (logits, scores) = (values.AsSpan(0, pixels), values.AsSpan(pixels));
+        Span<float> logits = values.AsSpan(0, pixels), scores = values.AsSpan(pixels);
         var (best, objectLogit) = ((int)scores[Scores.Best], scores[Scores.ObjectLogit]);
         if (!float.IsFinite(objectLogit) || !float.IsFinite(scores[Scores.Ious + best]))
             throw new WeightsException(

@@ -71,7 +71,7 @@ internal sealed class SamHeads
         {
             (low, lows, quality) = (device.Rent(height, width), offered, ious);
             token = device.Rent(1, Channels);
-            Kernels.Ops.Select.Best(device, ious, offered, low, best);
+            Kernels.Ops.Select.Best(device, ious, offered, low, index: best);
             Kernels.Ops.Select.Best(device, ious, decoded.MaskTokens.Slice(1, 3), token);
         }
         else
