@@ -36,8 +36,33 @@ public sealed partial class PtxTests
         Assert.DoesNotMatch(GenericAccess(), ptx);
         // These answer a NaN with the other operand; attention's running maximum may, because the weights carry the NaN on.
         if (kernel != WindowAttentionGpu.Kernel) Assert.DoesNotMatch(DropsNaN(), ptx);
+        // A division of 64-bit numbers is a call of a hundred instructions.
+        Assert.DoesNotMatch(LongDivision(), ptx);
         if (kernel == GemmGpu.Kernel) Assert.InRange(MultiplyAdd().Count(ptx), 64, int.MaxValue);
         if (kernel == WindowAttentionGpu.Kernel) Assert.InRange(MultiplyAdd().Count(ptx), 32, int.MaxValue);
+    }
+
+    /// <summary>128-bit accesses of global memory, where tensors are aligned: what kernels that are bound by memory promise.</summary>
+    [Theory]
+    [InlineData("CopyRows", 1, 1)]
+    [InlineData("FillRows", 0, 1)]
+    [InlineData("ElementwiseAdd", 2, 1)]
+    [InlineData("ElementwiseMap", 1, 1)]
+    [InlineData("ElementwiseThreshold", 1, 1)]
+    [InlineData("DepthwiseConvolve", 16, 1)] // bias, eleven pixels, four taps
+    [InlineData("MaxPool2x2Pixels", 4, 1)]
+    [InlineData("Upsample2xAdd", 5, 4)]
+    [InlineData("TransposeTiles", 1, 1)]
+    [InlineData("RopeRotate", 4, 2)]
+    [InlineData("L2NormalizeRows", 3, 2)]
+    [InlineData("MaskProductDots", 8, 0)] // masks are planar
+    [InlineData("ResizeAntialiased", 4, 0)]
+    [InlineData("SelectBest", 1, 1)]
+    [InlineData("SelectWhere", 2, 1)]
+    public void MovesQuads(string name, int loads, int stores)
+    {
+        var ptx = PtxCompiler.Compile(GpuKernel.All.Single(k => k.Name == name), PtxCompiler.Architectures["sm_90"]);
+        Assert.Equal((loads, stores), (QuadLoad().Count(ptx), QuadStore().Count(ptx)));
     }
 
     /// <summary>A kernel that is not in the list would be compiled by no test.</summary>
@@ -66,6 +91,15 @@ public sealed partial class PtxTests
 
     [GeneratedRegex(@"\b(max|min)\.(ftz\.)?f(32|64)")]
     private static partial Regex DropsNaN();
+
+    [GeneratedRegex(@"\b(div|rem)\.[su]64")]
+    private static partial Regex LongDivision();
+
+    [GeneratedRegex(@"ld\.global\.v4\.f32")]
+    private static partial Regex QuadLoad();
+
+    [GeneratedRegex(@"st\.global\.v4\.f32")]
+    private static partial Regex QuadStore();
 
     /// <summary>
     /// A product that the next instruction adds: ILGPU writes two instructions without a rounding mode, which tells ptxas to fuse them

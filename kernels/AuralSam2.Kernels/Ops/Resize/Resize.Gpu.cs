@@ -10,17 +10,16 @@ namespace AuralSam2.Kernels.Ops;
 /// </summary>
 internal static class ResizeGpu
 {
-    private const int DirectThreads = 256;
-    private const int BlendThreads = 256;
+    private const int Threads = 256;
 
-    /// <summary>Rows of the output that a thread of the direct kernel makes: its columns' weights are the same in all of them.</summary>
-    private const int RowsEach = 4;
+    /// <summary>Outputs of a column that a thread of the direct kernel makes with one set of weights: of one plane, or one of each of many.</summary>
+    private const int OutputsEach = 4;
 
     /// <summary>Columns of the input that are blended at a time.</summary>
     private const int Segment = 2048;
 
-    public static readonly GpuKernel<DirectArguments> DirectKernel = new(ResizeDirect, DirectThreads);
-    public static readonly GpuKernel<BlendArguments> BlendKernel = new(ResizeAntialiased, BlendThreads, maxSharedFloats: Segment);
+    public static readonly GpuKernel<DirectArguments> DirectKernel = new(ResizeDirect, Threads);
+    public static readonly GpuKernel<BlendArguments> BlendKernel = new(ResizeAntialiased, Threads, maxSharedFloats: Segment);
 
     /// <summary>Arguments of <see cref="ResizeDirect"/>.</summary>
     /// <param name="X"><c>[planes * height, width]</c>.</param>
@@ -29,7 +28,11 @@ internal static class ResizeGpu
     /// <param name="Down">From input rows to output rows.</param>
     /// <param name="Across">From input columns to output columns.</param>
     /// <param name="Chunks">Groups side by side in an output row.</param>
-    public readonly record struct DirectArguments(RowView X, RowView Y, int Planes, AxisArguments Down, AxisArguments Across, int Chunks);
+    /// <param name="Bands">Groups below each other in an output plane.</param>
+    /// <param name="RowsEach">Rows that a thread makes.</param>
+    /// <param name="PlanesEach">Planes of which it makes them.</param>
+    public readonly record struct DirectArguments(
+        RowView X, RowView Y, int Planes, AxisArguments Down, AxisArguments Across, int Chunks, int Bands, int RowsEach, int PlanesEach);
 
     /// <summary>Arguments of <see cref="ResizeAntialiased"/>; see <see cref="DirectArguments"/>.</summary>
     public readonly record struct BlendArguments(RowView X, RowView Y, AxisArguments Down, AxisArguments Across, int Chunks, int Vector);
@@ -44,11 +47,17 @@ internal static class ResizeGpu
         /// <summary>Inputs of an output, except under the antialiasing triangle.</summary>
         public int Count => Mode == ResizeMode.Nearest ? 1 : Mode == ResizeMode.Bilinear ? 2 : 4;
 
+        /// <summary>Where an output looks, in inputs.</summary>
+        public double Center(int output) => ((output + 0.5) * Scale) - 0.5;
+
         /// <summary>Half the width of the antialiasing triangle.</summary>
         public double Support => Scale > 1 ? Scale : 1;
 
-        /// <summary>Where an output looks, in inputs.</summary>
-        public double Center(int output) => ((output + 0.5) * Scale) - 0.5;
+        /// <summary>The first input under the triangle.</summary>
+        public int TriangleFirst(int output) => IntrinsicMath.Max(0, (int)(Center(output) - Support + 1));
+
+        /// <summary>The input behind the last under the triangle.</summary>
+        public int TriangleEnd(int output) => IntrinsicMath.Min(Inputs, (int)(Center(output) + Support + 1));
     }
 
     /// <summary>At most four neighbouring inputs, the first of them perhaps outside of the axis, and their weights.</summary>
@@ -57,7 +66,7 @@ internal static class ResizeGpu
     /// <summary>The inputs under an antialiasing triangle, all inside the axis.</summary>
     private readonly record struct TriangleTaps(int First, int End, double Center, double InverseSupport, double InverseSum)
     {
-        public float Weight(int input) => (float)(Triangle(input, Center, InverseSupport) * InverseSum);
+        public float Weight(int input) => input < End ? (float)(Triangle(input, Center, InverseSupport) * InverseSum) : 0f;
     }
 
     public static void Run(IlgpuDevice device, Tensor x, Tensor y, ResizeMode mode)
@@ -76,34 +85,37 @@ internal static class ResizeGpu
         else
         {
             var threads = device.GroupSize(DirectKernel);
-            var chunks = (newWidth + threads - 1) / threads;
-            var arguments = new DirectArguments(device.Rows(x), device.Rows(y), planes, down, across, chunks);
-            device.Launch(DirectKernel, (long)((newHeight + RowsEach - 1) / RowsEach) * chunks, threads, 0, arguments);
+            var (rowsEach, planesEach) = planes == 1 ? (OutputsEach, 1) : (1, OutputsEach);
+            var (chunks, bands) = ((newWidth + threads - 1) / threads, (newHeight + rowsEach - 1) / rowsEach);
+            var arguments = new DirectArguments(device.Rows(x), device.Rows(y), planes, down, across, chunks, bands, rowsEach, planesEach);
+            device.Launch(DirectKernel, (long)((planes + planesEach - 1) / planesEach) * bands * chunks, threads, 0, arguments);
         }
     }
 
-    /// <summary>A thread makes one column of a few rows of all planes.</summary>
+    /// <summary>A thread makes one column of a few rows or planes.</summary>
     internal static void ResizeDirect(DirectArguments arguments)
     {
         var (down, across) = (arguments.Down, arguments.Across);
-        var band = Grid.IdxX / arguments.Chunks;
-        var column = ((Grid.IdxX - (band * arguments.Chunks)) * Group.DimX) + Group.IdxX;
+        var line = Grid.IdxX / arguments.Chunks;
+        var column = ((Grid.IdxX - (line * arguments.Chunks)) * Group.DimX) + Group.IdxX;
         if (column >= across.Outputs) return;
         var columns = TapsAt(across, column);
         var (c0, c1) = (Inside(columns.First, across), Inside(columns.First + 1, across));
         var (c2, c3) = (Inside(columns.First + 2, across), Inside(columns.First + 3, across));
-        for (var row = band * RowsEach; row < IntrinsicMath.Min((band + 1) * RowsEach, down.Outputs); row++)
+        var block = line / arguments.Bands;
+        var (row0, plane0) = ((line - (block * arguments.Bands)) * arguments.RowsEach, block * arguments.PlanesEach);
+        for (var row = row0; row < IntrinsicMath.Min(row0 + arguments.RowsEach, down.Outputs); row++)
         {
             var rows = TapsAt(down, row);
-            for (var plane = 0; plane < arguments.Planes; plane++)
+            for (var plane = plane0; plane < IntrinsicMath.Min(plane0 + arguments.PlanesEach, arguments.Planes); plane++)
             {
                 var sum = 0f;
                 for (var k = 0; k < down.Count; k++)
                 {
-                    var line = arguments.X.From((plane * down.Inputs) + Inside(rows.First + k, down));
-                    var value = columns.Weights.X * line[c0];
-                    if (across.Count > 1) value += columns.Weights.Y * line[c1];
-                    if (across.Count > 2) value += (columns.Weights.Z * line[c2]) + (columns.Weights.W * line[c3]);
+                    var source = arguments.X.From((plane * down.Inputs) + Inside(rows.First + k, down));
+                    var value = columns.Weights.X * source[c0];
+                    if (across.Count > 1) value += columns.Weights.Y * source[c1];
+                    if (across.Count > 2) value += (columns.Weights.Z * source[c2]) + (columns.Weights.W * source[c3]);
                     var weight = k == 0 ? rows.Weights.X : k == 1 ? rows.Weights.Y : k == 2 ? rows.Weights.Z : rows.Weights.W;
                     sum += weight * value;
                 }
@@ -130,7 +142,7 @@ internal static class ResizeGpu
         var column = column0 + Group.IdxX;
         var columns = TriangleAt(across, IntrinsicMath.Min(column, last));
         // Whole quads, which begin where a row's do.
-        var (begin, end) = (TriangleAt(across, column0).First / 4 * 4, TriangleAt(across, last).End);
+        var (begin, end) = (across.TriangleFirst(column0) / 4 * 4, across.TriangleEnd(last));
 
         var sum = 0f;
         for (var segment = begin; segment < end; segment += Segment)
@@ -139,10 +151,7 @@ internal static class ResizeGpu
             for (var c = segment + (4 * Group.IdxX); c < segmentEnd; c += 4 * Group.DimX)
             {
                 var quad = new ColumnQuad(c, across.Inputs - c, arguments.Vector);
-                Float4 blend = default;
-                for (var r = rows.First; r < rows.End; r++)
-                    blend = arguments.X.Load((plane * down.Inputs) + r, quad).MultiplyAdd(rows.Weight(r), blend);
-                blended[(c - segment) / 4] = blend;
+                blended[(c - segment) / 4] = Blend(arguments.X, plane * down.Inputs, rows, quad);
             }
 
             Group.Barrier();
@@ -152,6 +161,27 @@ internal static class ResizeGpu
         }
 
         if (column <= last) arguments.Y[target, column] = sum;
+    }
+
+    /// <summary>
+    /// Four columns of the rows under a triangle. Four rows are on their way at a time; where fewer are left the last is read again, with
+    /// weight 0.
+    /// </summary>
+    private static Float4 Blend(RowView x, int top, TriangleTaps rows, ColumnQuad quad)
+    {
+        Float4 blend = default;
+        var last = rows.End - 1;
+        for (var r = rows.First; r <= last; r += 4)
+        {
+            Float4 row0 = x.Load(top + r, quad), row1 = x.Load(top + IntrinsicMath.Min(r + 1, last), quad);
+            Float4 row2 = x.Load(top + IntrinsicMath.Min(r + 2, last), quad), row3 = x.Load(top + IntrinsicMath.Min(r + 3, last), quad);
+            blend = row0.MultiplyAdd(rows.Weight(r), blend);
+            blend = row1.MultiplyAdd(rows.Weight(r + 1), blend);
+            blend = row2.MultiplyAdd(rows.Weight(r + 2), blend);
+            blend = row3.MultiplyAdd(rows.Weight(r + 3), blend);
+        }
+
+        return blend;
     }
 
     private static int Inside(int input, AxisArguments axis) => IntrinsicMath.Max(0, IntrinsicMath.Min(input, axis.Inputs - 1));
@@ -178,8 +208,7 @@ internal static class ResizeGpu
     private static TriangleTaps TriangleAt(AxisArguments axis, int output)
     {
         var (center, inverse) = (axis.Center(output), 1 / axis.Support);
-        var first = IntrinsicMath.Max(0, (int)(center - axis.Support + 1));
-        var end = IntrinsicMath.Min(axis.Inputs, (int)(center + axis.Support + 1));
+        var (first, end) = (axis.TriangleFirst(output), axis.TriangleEnd(output));
         var sum = 0.0;
         for (var input = first; input < end; input++) sum += Triangle(input, center, inverse);
         return new TriangleTaps(first, end, center, inverse, 1 / sum);
