@@ -1,10 +1,8 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
 using AuralSam2.Kernels.Simt;
 using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
-using ILGPU.Util;
 
 namespace AuralSam2.Kernels;
 
@@ -244,7 +242,7 @@ public abstract class IlgpuDevice : Device
             // Disposing does not throw; the device is lost, and known to be.
         }
 
-        if (Health.IsLost) Abandon();
+        if (Health.IsLost) LostAccelerator.Abandon(Accelerator);
         else Accelerator.Dispose();
         context.Dispose();
     }
@@ -255,27 +253,4 @@ public abstract class IlgpuDevice : Device
     private IlgpuBuffer Buffer(Tensor tensor) => tensor.Buffer is IlgpuBuffer buffer && buffer.Device == this
         ? buffer
         : throw new ArgumentException($"tensor {tensor} lives on {tensor.Buffer.Device.Name}, not on {Name}");
-
-    /// <summary>
-    /// Gives back what a lost accelerator still holds, through the door that ILGPU's finalizers use: the other one throws at the first
-    /// object that cannot be freed, and finalizers of the others would then end the process.
-    /// </summary>
-    private void Abandon()
-    {
-        GC.SuppressFinalize(Accelerator);
-        try
-        {
-            DisposeDriver(Accelerator, disposing: false);
-        }
-        catch (AcceleratorException)
-        {
-            MarkDisposed(Accelerator); // its objects then leave the driver alone
-        }
-    }
-
-    [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "DisposeDriver")]
-    private static extern void DisposeDriver(DisposeBase target, bool disposing);
-
-    [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "MarkDisposed_Unsafe")]
-    private static extern bool MarkDisposed(DisposeBase target);
 }

@@ -105,12 +105,27 @@ internal sealed class KernelCache
         var builds = new DirectoryInfo(root).GetDirectories().Where(d => d.Name.Length == Path.GetFileName(Folder).Length);
         foreach (var old in builds.OrderByDescending(d => d.LastWriteTimeUtc).Skip(Builds).Where(d => d.FullName != Folder))
         {
-            foreach (var file in old.EnumerateFiles().Where(f => f.Extension is ".ptx" or Draft)) file.Delete();
-            old.Delete(recursive: false);
+            Discard(old.EnumerateFiles().Where(f => f.Extension is ".ptx" or Draft));
+            Discard([old]);
         }
 
-        foreach (var draft in new DirectoryInfo(Folder).EnumerateFiles($"*{Draft}"))
-            if (draft.LastWriteTimeUtc < DateTime.UtcNow.AddHours(-1)) draft.Delete();
+        Discard(new DirectoryInfo(Folder).EnumerateFiles($"*{Draft}").Where(d => d.LastWriteTimeUtc < DateTime.UtcNow.AddHours(-1)));
+    }
+
+    /// <summary>Deletes what can be deleted; folders only when they are empty.</summary>
+    private static void Discard(IEnumerable<FileSystemInfo> things)
+    {
+        foreach (var thing in things)
+        {
+            try
+            {
+                thing.Delete();
+            }
+            catch (Exception error) when (IsOfTheDisk(error))
+            {
+                // In use, or not ours to delete: it stays.
+            }
+        }
     }
 
     private static string Digest(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..16];
