@@ -206,7 +206,7 @@ public abstract class IlgpuDevice : Device
         }
     }
 
-    /// <summary>Gives back memory of a buffer. A failure is one of earlier work and shows at the next call: disposing does not throw.</summary>
+    /// <summary>Gives back memory of a buffer. Disposing does not throw: what fails here is earlier work, and shows at the next call.</summary>
     internal void Release(MemoryBuffer1D<float, Stride1D.Dense> memory)
     {
         try
@@ -222,7 +222,7 @@ public abstract class IlgpuDevice : Device
     /// <summary>Kernels launched from now on may use a buffer.</summary>
     internal void Use(IlgpuBuffer buffer) => copies.Use(buffer);
 
-    /// <summary>Bytes of device memory that are free and that there are, where known. Asked after a failed allocation, which has bound the context.</summary>
+    /// <summary>Bytes of device memory that are free and that there are, where known. Asked when an allocation has failed.</summary>
     internal virtual (long Free, long Total)? Memory()
     {
         if (Accelerator is not CudaAccelerator cuda) return null;

@@ -38,7 +38,8 @@ public sealed class DeviceFaultTests
     {
         using var device = new NearlyFullDevice();
         Fail(device, DeviceCall.Allocate, nth: 1, Cuda("CUDA_ERROR_OUT_OF_MEMORY"));
-        Assert.Contains("; 1.0 MiB of 80.00 GiB are free. ", Assert.Throws<DeviceException>(() => device.Allocate(10)).Message, StringComparison.Ordinal);
+        var error = Assert.Throws<DeviceException>(() => device.Allocate(10));
+        Assert.Contains("; 1.0 MiB of 80.00 GiB are free. ", error.Message, StringComparison.Ordinal);
     }
 
     /// <summary>The arena is the one that asks most of the time; its scopes stay in order.</summary>

@@ -43,7 +43,8 @@ public sealed class EmulatorDeviceTests
         var random = new Random(1);
         float[] Values(int count) => [.. Enumerable.Range(0, count).Select(_ => random.NextSingle() - 0.5f)];
         using var weight = Gemm.Pack(device, Values(23 * 19), 23, Values(23));
-        Tensor x = device.AllocateTensor(21, 19), y = device.AllocateTensor(21, 23), scale = device.AllocateTensor(19), shift = device.AllocateTensor(19);
+        Tensor x = device.AllocateTensor(21, 19), y = device.AllocateTensor(21, 23);
+        Tensor scale = device.AllocateTensor(19), shift = device.AllocateTensor(19);
         foreach (var tensor in new[] { x, scale, shift }) device.Upload(Values((int)tensor.Length), tensor);
         Gemm.Forward(device, x, weight, y, new GemmFusion { Norm = new NormWeights(scale, shift, 1e-6f), Activation = Activation.Gelu });
         return device.Download(y);

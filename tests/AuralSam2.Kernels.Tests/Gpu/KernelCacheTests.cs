@@ -6,8 +6,10 @@ namespace AuralSam2.Kernels.Tests.Gpu;
 /// <summary>Compiled kernels on disk: what comes back, and what damage, other builds, full disks and other processes may do.</summary>
 public sealed class KernelCacheTests : IDisposable
 {
-    private static readonly CachedKernel Kernel = new(string.Join('\n', Enumerable.Range(0, 40).Select(i => $"\tmul.f32 %f{i}, %f1, 0f3F800000;")) + "\n", 128, true);
+    private static readonly CachedKernel Kernel = new(string.Concat(Enumerable.Repeat("\tmul.f32 %f2, %f1, 0f3F800000;\n", 40)), 128, true);
     private static readonly KernelKey Key = new(GpuKernel.All[0].Method, 256, "SM_90 ISA_78");
+
+    private const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserExecute;
 
     private readonly string root = Path.Combine(Path.GetTempPath(), $"kernel-cache-{Guid.NewGuid():N}");
     private readonly KernelCache cache;
@@ -17,8 +19,7 @@ public sealed class KernelCacheTests : IDisposable
     public void Dispose()
     {
         if (!Directory.Exists(root)) return;
-        if (!OperatingSystem.IsWindows())
-            foreach (var folder in Directory.GetDirectories(root).Prepend(root)) File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        if (!OperatingSystem.IsWindows() && Directory.Exists(cache.Folder)) File.SetUnixFileMode(cache.Folder, Readable | UnixFileMode.UserWrite);
         Directory.Delete(root, recursive: true);
     }
 
@@ -37,7 +38,11 @@ public sealed class KernelCacheTests : IDisposable
     [Fact]
     public void EverythingThatTheCodeDependsOnIsInTheKey()
     {
-        KernelKey[] others = [Key with { Method = GpuKernel.All[1].Method }, Key with { GroupSize = 128 }, Key with { Target = "SM_80 ISA_78" }, Key with { Target = "SM_90 ISA_80" }];
+        KernelKey[] others =
+        [
+            Key with { Method = GpuKernel.All[1].Method }, Key with { GroupSize = 128 },
+            Key with { Target = "SM_80 ISA_78" }, Key with { Target = "SM_90 ISA_80" },
+        ];
         cache.Write(Key, Kernel);
         Assert.All(others, other => Assert.Null(cache.Read(other)));
         Assert.Distinct([Key.ToString(), .. others.Select(k => k.ToString())]);
@@ -117,17 +122,17 @@ public sealed class KernelCacheTests : IDisposable
         Assert.Null(other.Read(Key));
     }
 
-    /// <summary>A disk that is full or read-only, as far as a test that may run as root can have one: a device without room.</summary>
+    /// <summary>A disk that takes nothing, as far as a test that may run as root can have one.</summary>
     [Fact]
     public void WhatCannotBeWrittenIsNotKept()
     {
-        var nowhere = new KernelCache(OperatingSystem.IsWindows() ? @"\\?\Volume{00000000-0000-0000-0000-000000000000}\x" : "/proc/self/no/room");
+        var nowhere = new KernelCache(OperatingSystem.IsWindows() ? @"\\?\nowhere\x" : "/proc/self/no/room");
         nowhere.Write(Key, Kernel);
         Assert.Null(nowhere.Read(Key));
 
         if (OperatingSystem.IsWindows() || Environment.UserName == "root") return;
         cache.Write(Key, Kernel);
-        File.SetUnixFileMode(cache.Folder, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        File.SetUnixFileMode(cache.Folder, Readable);
         cache.Write(Key with { GroupSize = 1 }, Kernel);
         Assert.Null(cache.Read(Key with { GroupSize = 1 }));
         Assert.Equal(Kernel, cache.Read(Key));
