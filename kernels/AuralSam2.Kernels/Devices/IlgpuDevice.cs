@@ -181,13 +181,13 @@ public abstract class IlgpuDevice : Device
         try
         {
             Health.Enter(DeviceCall.Launch);
-            Health.LastKernel = kernel;
             kernels.Load(kernel, GroupSize(kernel))(stream, grid, arguments);
+            Health.LastKernel = kernel;
             Count.Launches++;
         }
         catch (AcceleratorException error)
         {
-            throw Health.Failure(error);
+            throw Health.Failure(error, refused: kernel);
         }
     }
 
