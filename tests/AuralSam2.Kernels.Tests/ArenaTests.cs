@@ -154,7 +154,7 @@ public sealed class ArenaTests : IDisposable
         Assert.Equal(0, device.Arena.OpenScopes);
     }
 
-    /// <summary>Counts down how many allocations succeed, and remembers the most bytes that were held at a time. The memory is no memory.</summary>
+    /// <summary>Without memory: counts down how many allocations succeed, and remembers the most bytes that were held at a time.</summary>
     private sealed class WatchedDevice : Device
     {
         public int Allocations { get; set; } = int.MaxValue;

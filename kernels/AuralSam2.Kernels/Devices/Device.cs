@@ -166,11 +166,11 @@ public abstract class Device : IDisposable
     /// <summary><see cref="AllocateHost"/> of at least one float.</summary>
     protected virtual HostBuffer AllocateHostCore(long length) => new PlainHostBuffer(this, length);
 
-    /// <summary><see cref="BeginUpload"/> of at least one element, lengths checked. A device that cannot copy by itself copies at once.</summary>
+    /// <summary><see cref="BeginUpload"/> of at least one element, lengths checked. Unless a device can do better, it copies at once.</summary>
     protected virtual void BeginUploadCore(HostBuffer source, Tensor destination) =>
         UploadCore(source.Span[..checked((int)destination.Length)], destination);
 
-    /// <summary><see cref="BeginDownload"/> of at least one element, lengths checked. A device that cannot copy by itself copies at once.</summary>
+    /// <summary><see cref="BeginDownload"/> of at least one element, lengths checked. Unless a device can do better, it copies at once.</summary>
     protected virtual void BeginDownloadCore(Tensor source, HostBuffer destination) =>
         DownloadCore(source, destination.Span[..checked((int)source.Length)]);
 

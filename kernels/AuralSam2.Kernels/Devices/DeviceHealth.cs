@@ -50,14 +50,15 @@ internal sealed class DeviceHealth(IlgpuDevice device)
     /// <param name="error">What the accelerator threw.</param>
     /// <param name="bytes">What was asked for by an allocation.</param>
     /// <param name="purpose">What kind of memory it was.</param>
-    public DeviceException Failure(Exception error, long bytes = 0, string purpose = "device memory")
+    /// <param name="refused">The kernel that could not be launched: itself, or because of an earlier one.</param>
+    public DeviceException Failure(Exception error, long bytes = 0, string purpose = "device memory", GpuKernel? refused = null)
     {
         if (lost is not null) return new DeviceException(lost, error);
         var code = Code(error);
         if (code is "CUDA_ERROR_OUT_OF_MEMORY" or "CL_MEM_OBJECT_ALLOCATION_FAILURE" or "CL_OUT_OF_HOST_MEMORY" or nameof(OutOfMemoryException))
             return new DeviceException(OutOfMemory(bytes, purpose), error);
         var reason = code.Length == 0 ? error.Message : $"{error.Message.TrimEnd('.')} ({code})";
-        if (IsRefusal(code)) return new DeviceException($"{device.Name} cannot run {LastKernel?.Name ?? "a kernel"}: {reason}", error);
+        if (refused is not null && IsRefusal(code)) return new DeviceException($"{device.Name} cannot run {refused}: {reason}", error);
         var suspect = LastKernel is null ? "no kernel was launched before" : $"the kernel launched last was {LastKernel}";
         lost = $"{device.Name} was lost in mid-run: {reason}; {suspect}. Choose another device, for example --device cpu";
         return new DeviceException(lost, error);

@@ -20,7 +20,7 @@ public sealed class EmulatorDevice : IlgpuDevice
 
     /// <summary>Opens the emulator.</summary>
     /// <param name="groupSize">Most threads in a group: a power of two, at most <see cref="LargestGroup"/>.</param>
-    /// <param name="multiprocessors">Groups that run at a time; 0 takes one per processor.</param>
+    /// <param name="multiprocessors">Groups that run at a time; 0 takes one per processor, 1 is the simplest to step through.</param>
     /// <exception cref="ArgumentOutOfRangeException">Another group size, or a negative number of multiprocessors.</exception>
     public EmulatorDevice(int groupSize = 1, int multiprocessors = 0)
         : this(Open(groupSize, multiprocessors), groupSize)

@@ -1,10 +1,8 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
 using AuralSam2.Kernels.Simt;
 using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
-using ILGPU.Util;
 
 namespace AuralSam2.Kernels;
 
@@ -186,13 +184,13 @@ public abstract class IlgpuDevice : Device
         try
         {
             Health.Enter(DeviceCall.Launch);
-            Health.LastKernel = kernel;
             kernels.Load(kernel, GroupSize(kernel))(stream, grid, arguments);
+            Health.LastKernel = kernel;
             Count.Launches++;
         }
         catch (AcceleratorException error)
         {
-            throw Health.Failure(error);
+            throw Health.Failure(error, refused: kernel);
         }
     }
 
@@ -211,7 +209,7 @@ public abstract class IlgpuDevice : Device
         }
     }
 
-    /// <summary>Gives back memory of a buffer. A failure is one of earlier work and shows at the next call: disposing does not throw.</summary>
+    /// <summary>Gives back memory of a buffer. Disposing does not throw: what fails here is earlier work, and shows at the next call.</summary>
     internal void Release(MemoryBuffer1D<float, Stride1D.Dense> memory)
     {
         try
@@ -227,7 +225,7 @@ public abstract class IlgpuDevice : Device
     /// <summary>Kernels launched from now on may use a buffer.</summary>
     internal void Use(IlgpuBuffer buffer) => copies.Use(buffer);
 
-    /// <summary>Bytes of device memory that are free and that there are, where known. Asked after a failed allocation, which has bound the context.</summary>
+    /// <summary>Bytes of device memory that are free and that there are, where known. Asked when an allocation has failed.</summary>
     internal virtual (long Free, long Total)? Memory()
     {
         if (Accelerator is not CudaAccelerator cuda) return null;
@@ -247,7 +245,7 @@ public abstract class IlgpuDevice : Device
             // Disposing does not throw; the device is lost, and known to be.
         }
 
-        if (Health.IsLost) Abandon();
+        if (Health.IsLost) LostAccelerator.Abandon(Accelerator);
         else Accelerator.Dispose();
         context.Dispose();
     }
@@ -258,27 +256,4 @@ public abstract class IlgpuDevice : Device
     private IlgpuBuffer Buffer(Tensor tensor) => tensor.Buffer is IlgpuBuffer buffer && buffer.Device == this
         ? buffer
         : throw new ArgumentException($"tensor {tensor} lives on {tensor.Buffer.Device.Name}, not on {Name}");
-
-    /// <summary>
-    /// Gives back what a lost accelerator still holds, through the door that ILGPU's finalizers use: the other one throws at the first
-    /// object that cannot be freed, and finalizers of the others would then end the process.
-    /// </summary>
-    private void Abandon()
-    {
-        GC.SuppressFinalize(Accelerator);
-        try
-        {
-            DisposeDriver(Accelerator, disposing: false);
-        }
-        catch (AcceleratorException)
-        {
-            MarkDisposed(Accelerator); // its objects then leave the driver alone
-        }
-    }
-
-    [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "DisposeDriver")]
-    private static extern void DisposeDriver(DisposeBase target, bool disposing);
-
-    [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "MarkDisposed_Unsafe")]
-    private static extern bool MarkDisposed(DisposeBase target);
 }

@@ -26,7 +26,8 @@ internal sealed unsafe class Nvtx : IOpRanges
     {
         var library = OperatingSystem.IsWindows() ? "nvToolsExt64_1.dll" : "libnvToolsExt.so.1";
         if (!NativeLibrary.TryLoad(library, out var handle)) return;
-        if (NativeLibrary.TryGetExport(handle, "nvtxRangePushA", out var push) && NativeLibrary.TryGetExport(handle, "nvtxRangePop", out var pop))
+        if (NativeLibrary.TryGetExport(handle, "nvtxRangePushA", out var push) &&
+            NativeLibrary.TryGetExport(handle, "nvtxRangePop", out var pop))
             (PushRange, PopRange) = (push, pop);
     }
 

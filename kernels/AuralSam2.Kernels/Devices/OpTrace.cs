@@ -36,7 +36,7 @@ internal sealed class OpTrace(TextWriter writer)
         where TArguments : struct =>
         Line($"launch {kernel}: {groups} x {groupSize} threads, {sharedFloats * sizeof(float)} shared bytes{Describe(arguments)}");
 
-    /// <summary>Something that is no launch: a copy, a synchronisation, a kernel that is compiled.</summary>
+    /// <summary>A copy, or a synchronisation.</summary>
     public void Event(string what) => Line(what);
 
     private void Line(string text) => writer.WriteLine($"{new string(' ', 2 * depth)}{text}");

@@ -40,16 +40,20 @@ internal sealed class KernelCache
     /// The cache that <c>AURAL_CACHE</c> names, or the user's: <c>%LOCALAPPDATA%\auralsam2</c> on Windows, elsewhere
     /// <c>$XDG_CACHE_HOME/auralsam2</c> or <c>~/.cache/auralsam2</c>. Null when there is to be none.
     /// </summary>
-    public static KernelCache? Open() => Place(Environment.GetEnvironmentVariable) is { } place ? new KernelCache(Path.Combine(place, "kernels")) : null;
+    public static KernelCache? Open() =>
+        Place(Environment.GetEnvironmentVariable) is { } place ? new KernelCache(Path.Combine(place, "kernels")) : null;
 
     /// <summary>The folder that the environment asks for.</summary>
     internal static string? Place(Func<string, string?> environment)
     {
-        if (environment(Variable) is { Length: > 0 } chosen) return chosen.Equals("off", StringComparison.OrdinalIgnoreCase) ? null : Path.GetFullPath(chosen);
-        var (variable, below) = OperatingSystem.IsWindows() ? ("LOCALAPPDATA", "") : ("XDG_CACHE_HOME", ".cache");
-        // The convention says that a relative path in it is to be ignored.
-        if (environment(variable) is { } caches && Path.IsPathFullyQualified(caches)) return Path.Combine(caches, "auralsam2");
-        return below.Length > 0 && environment("HOME") is { } home && Path.IsPathFullyQualified(home) ? Path.Combine(home, below, "auralsam2") : null;
+        if (environment(Variable) is { Length: > 0 } chosen)
+            return chosen.Equals("off", StringComparison.OrdinalIgnoreCase) ? null : Path.GetFullPath(chosen);
+        // The convention says that a relative path is to be ignored.
+        string? Absolute(string variable) => environment(variable) is { } path && Path.IsPathFullyQualified(path) ? path : null;
+        var caches = OperatingSystem.IsWindows()
+            ? Absolute("LOCALAPPDATA")
+            : Absolute("XDG_CACHE_HOME") ?? (Absolute("HOME") is { } home ? Path.Combine(home, ".cache") : null);
+        return caches is null ? null : Path.Combine(caches, "auralsam2");
     }
 
     /// <summary>The file of a kernel.</summary>
@@ -105,15 +109,30 @@ internal sealed class KernelCache
         var builds = new DirectoryInfo(root).GetDirectories().Where(d => d.Name.Length == Path.GetFileName(Folder).Length);
         foreach (var old in builds.OrderByDescending(d => d.LastWriteTimeUtc).Skip(Builds).Where(d => d.FullName != Folder))
         {
-            foreach (var file in old.EnumerateFiles().Where(f => f.Extension is ".ptx" or Draft)) file.Delete();
-            old.Delete(recursive: false);
+            Discard(old.EnumerateFiles().Where(f => f.Extension is ".ptx" or Draft));
+            Discard([old]);
         }
 
-        foreach (var draft in new DirectoryInfo(Folder).EnumerateFiles($"*{Draft}"))
-            if (draft.LastWriteTimeUtc < DateTime.UtcNow.AddHours(-1)) draft.Delete();
+        Discard(new DirectoryInfo(Folder).EnumerateFiles($"*{Draft}").Where(d => d.LastWriteTimeUtc < DateTime.UtcNow.AddHours(-1)));
+    }
+
+    /// <summary>Deletes what can be deleted; folders only when they are empty.</summary>
+    private static void Discard(IEnumerable<FileSystemInfo> things)
+    {
+        foreach (var thing in things)
+        {
+            try
+            {
+                thing.Delete();
+            }
+            catch (Exception error) when (IsOfTheDisk(error))
+            {
+                // In use, or not ours to delete: it stays.
+            }
+        }
     }
 
     private static string Digest(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..16];
 
-    private static bool IsOfTheDisk(Exception error) => error is IOException or UnauthorizedAccessException or System.Security.SecurityException;
+    private static bool IsOfTheDisk(Exception error) => error is IOException or UnauthorizedAccessException;
 }

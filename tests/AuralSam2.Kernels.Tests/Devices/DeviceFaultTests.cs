@@ -38,7 +38,8 @@ public sealed class DeviceFaultTests
     {
         using var device = new NearlyFullDevice();
         Fail(device, DeviceCall.Allocate, nth: 1, Cuda("CUDA_ERROR_OUT_OF_MEMORY"));
-        Assert.Contains("; 1.0 MiB of 80.00 GiB are free. ", Assert.Throws<DeviceException>(() => device.Allocate(10)).Message, StringComparison.Ordinal);
+        var error = Assert.Throws<DeviceException>(() => device.Allocate(10));
+        Assert.Contains("; 1.0 MiB of 80.00 GiB are free. ", error.Message, StringComparison.Ordinal);
     }
 
     /// <summary>The arena is the one that asks most of the time; its scopes stay in order.</summary>
@@ -75,14 +76,16 @@ public sealed class DeviceFaultTests
         Fail(device, Enum.Parse<DeviceCall>(call), nth: 1, Cuda(code));
         Action run = () =>
         {
-            device.Fill(x, 2);
+            device.Copy(x, x);
             device.Synchronize();
             device.Download(x);
             device.Allocate(4);
         };
         var error = Assert.Throws<DeviceException>(run);
         Assert.StartsWith($"{device.Name} was lost in mid-run: ", error.Message);
-        Assert.EndsWith($"({code}); the kernel launched last was FillRows. Choose another device, for example --device cpu", error.Message);
+        // A launch that fails reports what an earlier kernel did.
+        var suspect = call == nameof(DeviceCall.Launch) ? "FillRows" : "CopyRows";
+        Assert.EndsWith($"({code}); the kernel launched last was {suspect}. Choose another device, for example --device cpu", error.Message);
         Assert.IsType<CudaException>(error.InnerException);
 
         Action[] later =
@@ -123,7 +126,7 @@ public sealed class DeviceFaultTests
         Fail(device, DeviceCall.Launch, nth: 2, Cuda(code));
         device.Fill(x, 1);
         var error = Assert.Throws<DeviceException>(() => device.Copy(x, x));
-        Assert.StartsWith($"{device.Name} cannot run ", error.Message);
+        Assert.StartsWith($"{device.Name} cannot run CopyRows: ", error.Message);
         Assert.EndsWith($"({code})", error.Message);
         device.Copy(x, x);
     }

@@ -52,9 +52,9 @@ public sealed class HostBufferTests
         var x = device.AllocateTensor(4);
         using var host = device.AllocateHost(3);
         using var foreign = other.AllocateHost(4);
-        Assert.Contains("3 floats of host memory", Assert.Throws<ArgumentException>(() => device.BeginUpload(host, x)).Message, StringComparison.Ordinal);
-        Assert.Contains("3 floats of host memory", Assert.Throws<ArgumentException>(() => device.BeginDownload(x, host)).Message, StringComparison.Ordinal);
-        Assert.Contains("is given to", Assert.Throws<ArgumentException>(() => device.BeginUpload(foreign, x)).Message, StringComparison.Ordinal);
+        Assert.StartsWith("3 floats of host memory", Assert.Throws<ArgumentException>(() => device.BeginUpload(host, x)).Message);
+        Assert.StartsWith("3 floats of host memory", Assert.Throws<ArgumentException>(() => device.BeginDownload(x, host)).Message);
+        Assert.StartsWith("host memory of cpu", Assert.Throws<ArgumentException>(() => device.BeginUpload(foreign, x)).Message);
         Assert.Throws<ArgumentOutOfRangeException>(() => device.AllocateHost(0));
     }
 

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using ILGPU.Runtime;
 using Xunit;
 
 namespace AuralSam2.Kernels.Tests.Devices;
@@ -92,7 +94,8 @@ public sealed class StreamCopyEngineTests
             var streams = new FakeStreams(haste, seed);
             using var device = new FakeStreamDevice(streams);
             using var shared = device.Allocate(2 * Floats);
-            Tensor[] tensors = [device.AllocateTensor(Floats), device.AllocateTensor(Floats), shared.View(2, Floats).At(0), shared.View(2, Floats).At(1)];
+            var halves = shared.View(2, Floats);
+            Tensor[] tensors = [device.AllocateTensor(Floats), device.AllocateTensor(Floats), halves.At(0), halves.At(1)];
             HostBuffer[] hosts = [device.AllocateHost(Floats), device.AllocateHost(Floats + 3)];
             var (onDevice, onHost) = (new float[tensors.Length], new float[hosts.Length]);
             foreach (var tensor in tensors) device.Upload(new float[Floats], tensor);
@@ -202,14 +205,14 @@ public sealed class StreamCopyEngineTests
         });
     }
 
-    private static nint Address(FakeStreamDevice device, Tensor tensor) => ILGPU.Runtime.ArrayViewExtensions.LoadEffectiveAddressAsPtr(device.View(tensor));
+    private static nint Address(FakeStreamDevice device, Tensor tensor) => device.View(tensor).LoadEffectiveAddressAsPtr();
 
     /// <summary>Copies at once and keeps no record.</summary>
     private sealed unsafe class SilentStreams : IStreamDriver
     {
-        public nint AllocatePageLocked(long bytes) => (nint)System.Runtime.InteropServices.NativeMemory.AlignedAlloc((nuint)bytes, 64);
+        public nint AllocatePageLocked(long bytes) => (nint)NativeMemory.AlignedAlloc((nuint)bytes, 64);
 
-        public void FreePageLocked(nint address) => System.Runtime.InteropServices.NativeMemory.AlignedFree((void*)address);
+        public void FreePageLocked(nint address) => NativeMemory.AlignedFree((void*)address);
 
         public nint CreateEvent() => 1;
 
@@ -225,7 +228,8 @@ public sealed class StreamCopyEngineTests
         {
         }
 
-        public void Copy(nint destination, nint source, long bytes, DeviceStream stream) => Buffer.MemoryCopy((void*)source, (void*)destination, bytes, bytes);
+        public void Copy(nint destination, nint source, long bytes, DeviceStream stream) =>
+            Buffer.MemoryCopy((void*)source, (void*)destination, bytes, bytes);
 
         public bool HasHappened(nint signal) => true;
 

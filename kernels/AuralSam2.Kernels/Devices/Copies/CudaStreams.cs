@@ -3,7 +3,9 @@ using ILGPU.Runtime.Cuda;
 
 namespace AuralSam2.Kernels;
 
-/// <summary>Streams, events and page-locked memory of CUDA's driver. ILGPU has most of the calls; it lacks the one by which a stream waits for another.</summary>
+/// <summary>
+/// Streams, events and page-locked memory of CUDA's driver. ILGPU has most of the calls; it lacks the one by which a stream waits for another.
+/// </summary>
 internal sealed unsafe class CudaStreams : IStreamDriver
 {
     private readonly CudaAccelerator accelerator;
