@@ -70,7 +70,7 @@ public sealed class FakeDriverTests : IDisposable
     [InlineData("its memory is full", "FAKE_CONTEXT=2")]
     [InlineData("another process has it for itself", "FAKE_CONTEXT=46")]
     [InlineData("only pretended (CUDA_ERROR_UNKNOWN)", "FAKE_CONTEXT=999")]
-    [InlineData("'cuCtxSetCurrent'", "FAKE_CONTEXT=0")] // a function that the library lacks
+    [InlineData("(EntryPointNotFoundException); see whether nvidia-smi works", "FAKE_CONTEXT=0")] // cuCtxSetCurrent is missing
     public void A_gpu_that_does_not_open_is_an_error(string reason, string variable) =>
         Run([variable], "segment", "--demo", "--model", "mini", "--device", "cuda").FailsWith(1, "cuda:0 does not open: ", reason, "use --device cpu");
 
