@@ -107,7 +107,8 @@ public sealed class SegmentTests : IDisposable
     public void A_device_that_cannot_be_used_is_one_line_with_a_way_out()
     {
         engine.Broken["cuda:1"] = new DeviceException("cuda:1 cannot be used:\nthe driver is too old");
-        Segment("--demo", "--out", folder["out"], "--device", "cuda:1").FailsWith(1, "cuda:1 cannot be used:; the driver is too old; use --device cpu");
+        Segment("--demo", "--out", folder["out"], "--device", "cuda:1")
+            .FailsWith(1, "cuda:1 cannot be used:; the driver is too old; use --device cpu");
         Assert.Empty(folder.Names);
         Assert.Equal(0, engine.Loads);
     }
@@ -115,10 +116,15 @@ public sealed class SegmentTests : IDisposable
     [Fact]
     public void A_device_that_fails_half_way_is_one_line_and_leaves_nothing()
     {
-        var failing = new FakeEngine { BeforeFrame = i => { if (i == 2) throw new DeviceException("cuda:0 was lost"); } };
-        CommandRun.InProcess(failing, CancellationToken.None, "segment", "--demo", "--out", folder["out"]).FailsWith(1, "cuda:0 was lost; use --device cpu");
-        var lacking = new FakeEngine { BeforeFrame = _ => throw new NotSupportedException("Resize has no kernel here; use --device cpu") };
-        CommandRun.InProcess(lacking, CancellationToken.None, "segment", "--demo", "--out", folder["out"]).FailsWith(1, "aural: Resize has no kernel here; use --device cpu");
+        Fails(new DeviceException("cuda:0 was lost"), "aural: cuda:0 was lost; use --device cpu");
+        Fails(new NotSupportedException("Resize has no kernel here; use --device cpu"), "aural: Resize has no kernel here; use --device cpu");
+
+        void Fails(Exception error, string line)
+        {
+            var failing = new FakeEngine { BeforeFrame = i => { if (i == 2) throw error; } };
+            CommandRun.InProcess(failing, CancellationToken.None, "segment", "--demo", "--out", folder["out"]).FailsWith(1, line);
+        }
+
         Assert.Empty(folder.Names);
     }
 

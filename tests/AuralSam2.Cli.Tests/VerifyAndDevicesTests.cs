@@ -85,7 +85,8 @@ public sealed class VerifyAndDevicesTests : IDisposable
         var devices = json.RootElement.GetProperty("devices").EnumerateArray().ToDictionary(d => d.GetProperty("name").GetString()!);
         Assert.Equal(["cpu", "cuda:0", "cuda:1", "opencl", "emulator"], devices.Keys);
         Assert.Equal([true, true, false, false, true], devices.Values.Select(d => d.GetProperty("selectable").GetBoolean()));
-        Assert.Equal(["", "the default", "compute capability 6.1", "no OpenCL loader"], devices.Values.Take(4).Select(d => d.GetProperty("note").GetString()));
+        string?[] notes = [.. devices.Values.Take(4).Select(d => d.GetProperty("note").GetString())];
+        Assert.Equal(["", "the default", "compute capability 6.1", "no OpenCL loader"], notes);
         Assert.Equal(150, devices["cuda:0"].GetProperty("memory_gib").GetDouble());
         Assert.All(devices.Values.Skip(1), d => Assert.Equal(JsonValueKind.Null, d.GetProperty("fma_peak_gflops").ValueKind));
     }
@@ -114,7 +115,8 @@ public sealed class VerifyAndDevicesTests : IDisposable
     public void A_device_that_cannot_be_used_is_no_verdict_about_a_file()
     {
         engine.Broken["cuda"] = new DeviceException("cuda:0 cannot be used: no NVIDIA driver found");
-        Verify(folder["good"], "--device", "cuda").FailsWith(1, "cuda:0 cannot be used: no NVIDIA driver found; use --device cpu");
+        Verify(folder["good"], "--device", "cuda")
+            .FailsWith(1, "cuda:0 cannot be used: no NVIDIA driver found; use --device cpu");
         Verify(folder["good"], "--device", "gpu").FailsWith(2, "'gpu'", "emulator", "aural verify --help");
     }
 

@@ -35,7 +35,9 @@ public sealed class CudaDevice : IlgpuDevice
         return AcceleratorOpening.Open($"cuda:{ordinal}", context => Hardware(ordinal).CreateCudaAccelerator(context), Reason);
     }
 
-    /// <summary>ILGPU's view of a GPU. Not through Builder.Cuda(): under WSL that sets a resolver of its own, and fails because ours is there.</summary>
+    /// <summary>
+    /// ILGPU's view of a GPU. Not through Builder.Cuda(): under WSL that sets a resolver of its own, and fails because ours is there.
+    /// </summary>
     private static CudaHardware Hardware(int ordinal) =>
         CudaHardware.GetDevices(_ => true).OfType<CudaHardware>().FirstOrDefault(d => d.DeviceId == ordinal)
         ?? throw new DeviceException($"cuda:{ordinal} does not open: ILGPU cannot read its properties; see whether nvidia-smi works");

@@ -33,14 +33,18 @@ public sealed class DeviceCatalog
     ];
 
     /// <summary>Opens a device.</summary>
-    /// <param name="choice">One of <see cref="DeviceChoice.Forms"/>; <c>auto</c> takes the first CUDA GPU that opens, else the processor.</param>
+    /// <param name="choice">
+    /// One of <see cref="DeviceChoice.Forms"/>; <c>auto</c> takes the first CUDA GPU that opens, or the processor.
+    /// </param>
     /// <param name="threads">Threads of the processor; 0 takes one per processor.</param>
     /// <exception cref="FormatException">There is no such choice.</exception>
     /// <exception cref="DeviceException">What was asked for by name cannot be used; the message is one line with the reason.</exception>
     public Device Open(string choice = "auto", int threads = 0) => Open(choice, threads, out _);
 
     /// <inheritdoc cref="Open(string, int)"/>
-    /// <param name="choice">One of <see cref="DeviceChoice.Forms"/>; <c>auto</c> takes the first CUDA GPU that opens, else the processor.</param>
+    /// <param name="choice">
+    /// One of <see cref="DeviceChoice.Forms"/>; <c>auto</c> takes the first CUDA GPU that opens, or the processor.
+    /// </param>
     /// <param name="threads">Threads of the processor; 0 takes one per processor.</param>
     /// <param name="note">
     /// What a person should know about the device that was taken, in one line: why <c>auto</c> took no CUDA GPU, or that a device is

@@ -8,7 +8,8 @@ namespace AuralSam2.Cli;
 /// <summary><c>aural devices</c>: what this machine offers, and why something cannot be used.</summary>
 internal sealed class DevicesCommand : Command
 {
-    private const string EmulatorNote = "for tests: runs the GPU kernels on the processor, where a debugger can step through them; far too slow for clips";
+    private const string EmulatorNote =
+        "for tests: runs the GPU kernels on the processor, where a debugger can step through them; far too slow for clips";
 
     public DevicesCommand(IEngine engine, CommandStreams streams)
         : base("devices", "Lists what can compute here, with the processor's measured peaks (takes a second or two).")

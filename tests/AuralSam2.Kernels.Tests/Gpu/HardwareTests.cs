@@ -4,7 +4,9 @@ using Xunit;
 
 namespace AuralSam2.Kernels.Tests.Gpu;
 
-/// <summary>What this machine has. Where it has a GPU, or an OpenCL driver, all ops with kernels run on it; where not, the reason is checked.</summary>
+/// <summary>
+/// What this machine has. Where it has a GPU, or an OpenCL driver, all ops with kernels run on it; where not, the reason is checked.
+/// </summary>
 /// <remarks>
 /// PoCL 6, which is OpenCL on the processor, runs the kernels with as many threads as a GPU does, where the emulator has time for
 /// four. It is sound with one group at a time: set POCL_MAX_PTHREAD_COUNT to 1.
@@ -19,8 +21,8 @@ public sealed class HardwareTests
         var list = new DeviceCatalog().List();
         Assert.Equal(["cpu", "cuda", "opencl", "emulator"], list.Select(l => l.Id.Split(':')[0]).Distinct());
         Assert.All(list.Where(l => l.Unusable is not null), l => Assert.Matches("^[^\n]+$", l.Unusable));
-        if (!DriverLibrary.TryLoadCuda(out _)) Assert.Equal("no NVIDIA driver found", Assert.Single(list, l => l.Kind == DeviceKind.Cuda).Unusable);
-        if (!DriverLibrary.TryLoadOpenCl(out _)) Assert.Contains("no OpenCL loader", Assert.Single(list, l => l.Kind == DeviceKind.OpenCl).Unusable!, StringComparison.Ordinal);
+        if (!DriverLibrary.TryLoadCuda(out _)) Assert.Equal("no NVIDIA driver found", First("cuda").Unusable);
+        if (!DriverLibrary.TryLoadOpenCl(out _)) Assert.StartsWith("no OpenCL loader found", First("opencl").Unusable, StringComparison.Ordinal);
     }
 
     [Theory, MemberData(nameof(Gpus))]
@@ -39,9 +41,9 @@ public sealed class HardwareTests
         var oneGroupAtATime = listing.Id == "opencl:0" && Environment.GetEnvironmentVariable("POCL_MAX_PTHREAD_COUNT") == "1";
         if (listing.Unusable is { } reason && !oneGroupAtATime) Assert.Skip($"{listing.Id}: {reason}");
         using var device = oneGroupAtATime ? new OpenClDriver().Open(0) : new DeviceCatalog().Open(kind);
-        var failures = OpRegistry.Cases.Where(c => !c.Real && OpRegistry.GpuOps.Contains(c.Op))
-            .Select(c => (Case: c, Outcome: OpRunner.Check(device, c))).Where(r => !r.Outcome.Ok).Select(r => $"{r.Case}: {r.Outcome}").ToArray();
-        Assert.True(failures.Length == 0, string.Join('\n', failures));
+        var cases = OpRegistry.Cases.Where(c => !c.Real && OpRegistry.GpuOps.Contains(c.Op));
+        var failures = cases.Select(c => OpRunner.Check(device, c)).Where(outcome => !outcome.Ok).ToArray();
+        Assert.True(failures.Length == 0, string.Join('\n', failures.AsEnumerable()));
     }
 
     private static DeviceListing First(string kind) => new DeviceCatalog().List().First(l => l.Id.StartsWith(kind, StringComparison.Ordinal));

@@ -1,4 +1,3 @@
-using AuralSam2.Kernels.Simt;
 using ILGPU.Runtime.Cuda;
 
 namespace AuralSam2.Kernels.Drivers;
@@ -51,12 +50,15 @@ internal static class CudaSurvey
         {
             CudaResult.NoDevice => NoGpu(driver),
             CudaResult.InvalidDevice when driver.VisibleDevices is not null => NoGpu(driver),
-            CudaResult.StubLibrary => "what is found as the NVIDIA driver is the CUDA toolkit's stub of it; install a driver, or take the stub off LD_LIBRARY_PATH",
+            CudaResult.StubLibrary =>
+                "what is found as the NVIDIA driver is the CUDA toolkit's stub of it; install a driver, or take the stub off LD_LIBRARY_PATH",
             CudaResult.SystemNotReady => "the NVIDIA driver waits for the NVLink fabric; start the service nvidia-fabricmanager",
             CudaResult.DriverMismatch => "the NVIDIA driver's library and its kernel module are of different versions; restart the machine",
-            CudaResult.CompatibilityUnsupported => "CUDA's compatibility libraries do not fit this GPU; take them off LD_LIBRARY_PATH, or update the driver",
+            CudaResult.CompatibilityUnsupported =>
+                "CUDA's compatibility libraries do not fit this GPU; take them off LD_LIBRARY_PATH, or update the driver",
             CudaResult.Incomplete => "what is found as the NVIDIA driver lacks functions of one; reinstall the driver",
-            CudaResult.Unknown => "the NVIDIA driver fails to start; see whether nvidia-smi works, load its kernel module nvidia_uvm, or restart the machine",
+            CudaResult.Unknown =>
+                "the NVIDIA driver fails to start; see whether nvidia-smi works, load its kernel module nvidia_uvm, or restart the machine",
             _ => "the NVIDIA driver fails to start; see whether nvidia-smi works",
         };
         return result == CudaResult.Incomplete ? advice : $"{advice} ({driver.NameOf(result) ?? "CUDA error"} {result})";

@@ -14,8 +14,11 @@ internal static class OpenClSurvey
         var devices = driver.Devices();
         return devices.Count == 0
             ? None("the OpenCL drivers find no device")
-            : [.. devices.Select((d, i) => new DeviceListing($"opencl:{i}", DeviceKind.OpenCl, $"{d.Name}, {d.Platform}", d.MemoryBytes, Shortcoming(d)))];
+            : [.. devices.Select((device, number) => Of(device, number))];
     }
+
+    private static DeviceListing Of(OpenClHardware device, int number) =>
+        new($"opencl:{number}", DeviceKind.OpenCl, $"{device.Name}, {device.Platform}", device.MemoryBytes, Shortcoming(device));
 
     /// <summary>
     /// What a device lacks. On a processor it is safety: ILGPU 1.5.3 keeps the address of a group's shared memory in a variable of the whole
