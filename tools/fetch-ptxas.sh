@@ -24,7 +24,8 @@ if [ -x "$folder/ptxas" ] && [ -x "$folder/cuobjdump" ] && [ -x "$folder/nvdisas
     exit 0
 fi
 
-codename=$([ -r /etc/os-release ] && . /etc/os-release && [ "${ID:-}" = debian ] && echo "${VERSION_CODENAME:-}" || true)
+codename=
+if grep -qsx 'ID=debian' /etc/os-release; then codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release); fi
 for command in apt-get dpkg dpkg-deb tar; do command -v $command > /dev/null || codename=; done
 [ -n "$codename" ] || give_up "this works on Debian only; elsewhere install the CUDA toolkit and put ptxas on PATH, or name it in AURAL_PTXAS"
 
