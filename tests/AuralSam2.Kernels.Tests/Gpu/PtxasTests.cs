@@ -33,6 +33,22 @@ public sealed class PtxasTests
             Assert.Fail($"kernels are not what {Path.GetRelativePath(Repository.Root, Baseline)} says:\n{differences}\nif that is meant: {ResourceTable.Update}");
     }
 
+    /// <summary>A peak is one only where the compiler left nothing but the multiply-adds.</summary>
+    [Fact]
+    public void ThePeakIsOfMultiplyAdds()
+    {
+        if (CudaTools.Find() is not { Cuobjdump: not null } tools)
+        {
+            Assert.Skip(CudaTools.NotFound);
+            return;
+        }
+
+        using var folder = new ScratchFolder();
+        tools.Assemble(PtxCompiler.Compile(GpuPeak.FmaKernel, "sm_90"), "sm_90", folder["fma.cubin"]);
+        var loop = InstructionMix.Of(tools.Disassemble(folder["fma.cubin"])).InnerLoop!;
+        Assert.InRange(loop.MultiplyAdds, 0.95 * loop.Total, loop.Total);
+    }
+
     [Fact]
     public void TheTableSurvivesMarkdown()
     {
@@ -123,19 +139,21 @@ public sealed class PtxasTests
 
     private static KernelResources[] MeasureAll(CudaTools tools)
     {
-        var folder = Directory.CreateTempSubdirectory("aural-ptxas-");
-        try
-        {
-            return
-            [
-                .. from kernel in GpuKernel.All
-                   from architecture in PtxCompiler.Architectures.Keys
-                   select KernelResources.Measure(tools, kernel, architecture, Path.Combine(folder.FullName, $"{kernel}.{architecture}.cubin")),
-            ];
-        }
-        finally
-        {
-            folder.Delete(recursive: true);
-        }
+        using var folder = new ScratchFolder();
+        return
+        [
+            .. from kernel in GpuKernel.All
+               from architecture in PtxCompiler.Architectures.Keys
+               select KernelResources.Measure(tools, kernel, architecture, folder[$"{kernel}.{architecture}.cubin"]),
+        ];
+    }
+
+    private sealed class ScratchFolder : IDisposable
+    {
+        private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("aural-ptxas-");
+
+        public string this[string file] => Path.Combine(folder.FullName, file);
+
+        public void Dispose() => folder.Delete(recursive: true);
     }
 }
