@@ -21,6 +21,20 @@ internal static class JsonFile
         if (file is not null) File.WriteAllText(file.FullName, JsonSerializer.Serialize(document, Options) + "\n");
     }
 
+    /// <summary>Reads a document that a step of a check may have written: null where it did not, or was stopped while it wrote.</summary>
+    public static T? Read<T>(string path)
+        where T : class
+    {
+        try
+        {
+            return File.Exists(path) ? JsonSerializer.Deserialize<T>(File.ReadAllText(path), Options) : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>JSON knows no infinity.</summary>
     public static double? Finite(double value) => double.IsFinite(value) ? value : null;
 }

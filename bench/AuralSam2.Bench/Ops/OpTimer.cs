@@ -10,7 +10,14 @@ namespace AuralSam2.Bench.Ops;
 /// <param name="BestSeconds">Fastest round.</param>
 /// <param name="HostSeconds">What the host needed to hand it to the device; where that is no less, the device waited for the host.</param>
 /// <param name="Sets">Sets of operands that the calls went through in turn.</param>
-internal readonly record struct OpTime(double Seconds, double BestSeconds, double HostSeconds, int Sets);
+/// <param name="Result">What the first call came to.</param>
+internal readonly record struct OpTime(double Seconds, double BestSeconds, double HostSeconds, int Sets, ResultMark Result);
+
+/// <summary>
+/// Two numbers by which a peer sees whether it computes the same: the sum of all results, each times a value by rule, and their Euclidean
+/// norm. Another result, or the same in another order, moves the sum by about the norm.
+/// </summary>
+internal readonly record struct ResultMark(double Sum, double Norm);
 
 /// <summary>Times ops: warm-up, then rounds of many calls between two synchronisations.</summary>
 /// <param name="device">Where they run.</param>
@@ -45,7 +52,10 @@ internal sealed class OpTimer(Device device, double budget)
                 calls.Add(subject.Bind(device, own));
             }
 
-            return Measure(calls);
+            // Before others: an op that works in place goes on from its own result.
+            calls[0].Run();
+            var result = MarkOf(subject, operands);
+            return Measure(calls) with { Result = result };
         }
         finally
         {
@@ -56,7 +66,7 @@ internal sealed class OpTimer(Device device, double budget)
 
     private OpTime Measure(List<OpCall> calls)
     {
-        foreach (var call in calls) call.Run();
+        Round(calls, calls.Count);
         var (first, _) = Round(calls, calls.Count);
         var count = (int)Math.Clamp(RoundSeconds / Math.Max(first, 1e-9), 1, 10_000);
         count = (count + calls.Count - 1) / calls.Count * calls.Count;
@@ -68,7 +78,7 @@ internal sealed class OpTimer(Device device, double budget)
             host.Add(round.Host);
         }
 
-        return new OpTime(Median(seconds), seconds.Min(), Median(host), calls.Count);
+        return new OpTime(Median(seconds), seconds.Min(), Median(host), calls.Count, default);
     }
 
     /// <summary>Seconds of one call, to its end and to its hand-over, over a number of calls.</summary>
@@ -80,6 +90,25 @@ internal sealed class OpTimer(Device device, double budget)
         var host = Stopwatch.GetElapsedTime(start).TotalSeconds;
         device.Synchronize();
         return (Stopwatch.GetElapsedTime(start).TotalSeconds / count, host / count);
+    }
+
+    private ResultMark MarkOf(OpCase subject, List<Tensor> operands)
+    {
+        double sum = 0, squares = 0;
+        for (var o = 0; o < subject.Operands.Length; o++)
+        {
+            if (subject.Operands[o].Role == OperandRole.Input) continue;
+            var values = device.Download(operands[o]);
+            var factors = new float[values.Length];
+            RuleTensor.Fill("", "checksum", 0, 1, factors);
+            for (var i = 0; i < values.Length; i++)
+            {
+                sum += (double)values[i] * factors[i];
+                squares += (double)values[i] * values[i];
+            }
+        }
+
+        return new ResultMark(sum, Math.Sqrt(squares));
     }
 
     private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);

@@ -5,10 +5,14 @@ using AuralSam2.Kernels.Registry;
 namespace AuralSam2.Bench.Ops;
 
 /// <summary>What <c>ops</c> measured.</summary>
-internal sealed record OpsReport(string Device, Roofline Roofline, Machine Machine, IReadOnlyList<OpRow> Cases);
+internal sealed record OpsReport(string Device, Roofline Roofline, Machine Machine, IReadOnlyList<OpRow> Cases)
+{
+    /// <summary>Tiny cases: these times say nothing.</summary>
+    public bool Quick { get; init; }
+}
 
-/// <summary>One operand of a case, for peers that build it anew.</summary>
-internal sealed record OperandShape(string Name, string Role, int[] Shape, int RowGap);
+/// <summary>One operand of a case, for peers that build it anew: values by rule from its name, offset and scale.</summary>
+internal sealed record OperandShape(string Name, string Role, int[] Shape, int RowGap, double Offset, double Scale);
 
 /// <summary>One case.</summary>
 /// <param name="Op">The op.</param>
@@ -19,6 +23,9 @@ internal sealed record OperandShape(string Name, string Role, int[] Shape, int R
 /// <param name="Sets">Sets of operands that calls went through in turn.</param>
 internal sealed record OpRow(string Op, string Label, IReadOnlyList<OperandShape> Operands, double Flops, double Bytes, int Sets)
 {
+    /// <summary>What <see cref="Error"/> says where the device lacks the op.</summary>
+    public const string NoKernel = "no kernel";
+
     /// <summary>Milliseconds of a call, median.</summary>
     public double? Ms { get; init; }
 
@@ -36,6 +43,9 @@ internal sealed record OpRow(string Op, string Label, IReadOnlyList<OperandShape
 
     /// <summary>Time at the limits of the device over time taken.</summary>
     public double? OfRoof { get; init; }
+
+    /// <summary>See <see cref="ResultMark"/>.</summary>
+    public ResultMark? Result { get; init; }
 
     /// <summary>Why nothing was measured.</summary>
     public string? Error { get; init; }
@@ -56,6 +66,7 @@ internal sealed record OpRow(string Op, string Label, IReadOnlyList<OperandShape
         Ms = 1e3 * time.Seconds,
         BestMs = 1e3 * time.BestSeconds,
         HostMs = 1e3 * time.HostSeconds,
+        Result = time.Result,
         OfFma = c.Flops / time.Seconds / 1e9 / roofline.FmaGflops,
         OfCopy = c.Bytes / time.Seconds / 1e9 / roofline.CopyGbs,
         OfRoof = roofline.LeastSeconds(c.Flops, c.Bytes) / time.Seconds,
@@ -63,7 +74,7 @@ internal sealed record OpRow(string Op, string Label, IReadOnlyList<OperandShape
 
     public static OpRow Of(OpCase c, Exception error) => Of(c) with
     {
-        Error = error is NotSupportedException ? "no kernel" : $"{error.GetType().Name}: {error.Message.ReplaceLineEndings("; ")}",
+        Error = error is NotSupportedException ? NoKernel : $"{error.GetType().Name}: {error.Message.ReplaceLineEndings("; ")}",
     };
 
     /// <summary>A line of the table.</summary>
@@ -74,5 +85,5 @@ internal sealed record OpRow(string Op, string Label, IReadOnlyList<OperandShape
             $"{Op,-18}{Label,-62}{Ms,9:F4}{HostMs,9:F4}{Gflops,10:F1}{Gbs,9:F1}{OfFma,8:P0}{OfCopy,9:P0}{OfRoof,9:P0}");
 
     private static OpRow Of(OpCase c) => new(
-        c.Op, c.Label, [.. c.Operands.Select(o => new OperandShape(o.Name, o.Role.ToString(), o.Shape, o.RowGap))], c.Flops, c.Bytes, Sets: 1);
+        c.Op, c.Label, [.. c.Operands.Select(o => new OperandShape(o.Name, o.Role.ToString(), o.Shape, o.RowGap, o.Offset, o.Scale))], c.Flops, c.Bytes, Sets: 1);
 }
