@@ -29,6 +29,7 @@ internal abstract class GpuKernel
     public static IReadOnlyList<GpuKernel> All { get; } =
     [
         RowTransferGpu.CopyKernel, RowTransferGpu.FillKernel,
+        GpuPeak.FmaKernel, GpuPeak.CopyKernel,
         GemmGpu.Kernel,
         LayerNormGpu.Kernel,
         WindowAttentionGpu.Kernel,

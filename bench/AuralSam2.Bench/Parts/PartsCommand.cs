@@ -1,0 +1,79 @@
+using System.CommandLine;
+using AuralSam2.Kernels;
+
+namespace AuralSam2.Bench.Parts;
+
+/// <summary><c>parts</c>: trunks, encoder, fuser, decoder, a tracked frame, a clip.</summary>
+internal static class PartsCommand
+{
+    private static readonly string[] Trunks = ["t", "b+", "l"];
+
+    public static Command Create()
+    {
+        var device = DeviceOption.Create();
+        var threads = new Option<int>("--threads") { Description = "threads of the processor", DefaultValueFactory = _ => Environment.ProcessorCount };
+        var budget = new Option<double>("--budget") { Description = "seconds for the rounds of one part", DefaultValueFactory = _ => 2 };
+        var quick = new Option<bool>("--quick") { Description = "the fixtures' own small model, few rounds: shows that it works, not how fast" };
+        var json = new Option<FileInfo?>("--json") { Description = "file that receives the same as JSON" };
+        var command = new Command("parts", "times the parts of the model, from the trunks to a whole clip") { device, threads, budget, quick, json };
+        command.SetAction(parsed =>
+        {
+            using var opened = DeviceOption.Open(parsed.GetValue(device)!, parsed.GetValue(threads));
+            var isQuick = parsed.GetValue(quick) || opened is EmulatorDevice;
+            var report = new PartsRun(opened, isQuick ? 0 : parsed.GetValue(budget)).Run(isQuick ? ["mini"] : Trunks, isQuick ? "mini" : "t");
+            JsonFile.Write(parsed.GetValue(json), report);
+            return report.Parts.All(p => p.Error is null) ? 0 : 1;
+        });
+        return command;
+    }
+
+    /// <summary>Times everything; what fails is a row like any other.</summary>
+    private sealed class PartsRun(Device device, double budget)
+    {
+        private readonly Roofline roofline = Roofline.Measure(device);
+        private readonly List<PartRow> rows = [];
+
+        public PartsReport Run(string[] trunks, string model)
+        {
+            Console.WriteLine($"{device.Name}: {roofline}; medians");
+            Console.WriteLine(PartRow.Header);
+            foreach (var trunk in trunks)
+            {
+                Try($"trunk {trunk}", () =>
+                {
+                    using var loaded = new TrunkPart(device, trunk);
+                    Add(loaded.Part);
+                });
+            }
+
+            var size = 0;
+            Try($"model {model}", () =>
+            {
+                using var parts = new ModelParts(device, model);
+                size = parts.ImageSize;
+                foreach (var part in parts.All()) Try(part.Name, () => Add(part));
+            });
+            return new PartsReport(device.Name, roofline.Or(Roofline.Measure(device)), Machine.Here(), size, rows);
+        }
+
+        private void Add(Part part) => Add(part.Measure(device, budget, roofline));
+
+        private void Add(PartRow row)
+        {
+            rows.Add(row);
+            Console.WriteLine(row);
+        }
+
+        private void Try(string name, Action action)
+        {
+            try
+            {
+                action();
+            }
+            catch (Exception error)
+            {
+                Add(new PartRow(name) { Error = error is NotSupportedException ? error.Message : $"{error.GetType().Name}: {error.Message}" });
+            }
+        }
+    }
+}
