@@ -13,10 +13,5 @@ internal static class DeviceOption
     /// <param name="choice">Value of the option.</param>
     /// <param name="threads">Threads of the processor; 0 takes one per processor.</param>
     /// <exception cref="DeviceException">It cannot be opened.</exception>
-    public static Device Open(string choice, int threads = 0) => choice switch
-    {
-        "cpu" => new CpuDevice(threads),
-        "emulator" => new EmulatorDevice(),
-        _ => throw new DeviceException($"no device '{choice}'"),
-    };
+    public static Device Open(string choice, int threads = 0) => new DeviceCatalog().Open(choice, threads);
 }
