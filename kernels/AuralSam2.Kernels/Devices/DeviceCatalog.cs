@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Runtime.CompilerServices;
 using AuralSam2.Kernels.Drivers;
 
 namespace AuralSam2.Kernels;
@@ -23,10 +21,7 @@ public sealed class DeviceCatalog
     /// <summary>Everything that can be chosen, usable or not: the processor, CUDA GPUs, OpenCL devices, the emulator. Throws nothing.</summary>
     public IReadOnlyList<DeviceListing> List() =>
     [
-        new(
-            "cpu", DeviceKind.Cpu,
-            string.Create(CultureInfo.InvariantCulture, $"{CpuIsas.Widest.Title()}, {Environment.ProcessorCount} threads"),
-            GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, Unusable: null),
+        new("cpu", DeviceKind.Cpu, CpuIsas.Widest.Title(), GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, Unusable: null),
         .. Survey(DeviceKind.Cuda),
         .. Survey(DeviceKind.OpenCl),
         new("emulator", DeviceKind.Emulator, "GPU kernels on the processor", MemoryBytes: null, Unusable: null),
@@ -58,20 +53,16 @@ public sealed class DeviceCatalog
         {
             case DeviceKind.Auto: return FirstUsable(threads, out note);
             case DeviceKind.Cpu: return new CpuDevice(threads);
-            case DeviceKind.Emulator: return Emulator(chosen.Number);
+            case DeviceKind.Emulator: return new EmulatorDevice(chosen.Number);
             case DeviceKind.Cuda:
                 Require(chosen);
                 return Opened(chosen);
             default:
                 Require(chosen);
-                note = "OpenCL is experimental: check its results with aural verify --device " + chosen;
+                note = $"OpenCL is experimental: check its results with aural verify --device {chosen}";
                 return Opened(chosen);
         }
     }
-
-    /// <summary>Not inlined: the class needs ILGPU, which the processor does without.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static EmulatorDevice Emulator(int groupSize) => new(groupSize);
 
     private Device FirstUsable(int threads, out string? note)
     {

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using ILGPU.Runtime.OpenCL;
 
@@ -29,8 +28,6 @@ internal sealed unsafe class OpenClDriver : IOpenClDriver
     /// <inheritdoc/>
     public Device Open(int number) => new OpenClDevice(Found()[number], number);
 
-    /// <summary>Not inlined: it loads ILGPU.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
     private static CLDevice[] Found()
     {
         DriverLibrary.ServeIlgpu();
