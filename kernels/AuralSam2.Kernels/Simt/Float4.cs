@@ -1,33 +1,59 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace AuralSam2.Kernels.Simt;
 
 /// <summary>Four floats that move together: one 128-bit load or store where the memory is aligned to 16 bytes.</summary>
 [StructLayout(LayoutKind.Sequential)]
-internal readonly struct Float4(float x, float y, float z, float w)
+internal struct Float4(float x, float y, float z, float w)
 {
-    public readonly float X = x;
-    public readonly float Y = y;
-    public readonly float Z = z;
-    public readonly float W = w;
+    public float X = x;
+    public float Y = y;
+    public float Z = z;
+    public float W = w;
 
     /// <summary>scale * this + addend, which PTX has as one instruction per element.</summary>
-    public Float4 MultiplyAdd(float scale, Float4 addend) =>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Float4 MultiplyAdd(float scale, Float4 addend) =>
         new((scale * X) + addend.X, (scale * Y) + addend.Y, (scale * Z) + addend.Z, (scale * W) + addend.W);
+
+    /// <summary>this += scale * b. In place: the emulator, which runs kernels as the .NET methods they are, copies no sums around.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Accumulate(float scale, Float4 b)
+    {
+        X += scale * b.X;
+        Y += scale * b.Y;
+        Z += scale * b.Z;
+        W += scale * b.W;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Float4 operator +(Float4 a, Float4 b) => new(a.X + b.X, a.Y + b.Y, a.Z + b.Z, a.W + b.W);
 }
 
 /// <summary>
 /// A 4 x 4 block of sums that one thread keeps in registers. ILGPU unrolls no loops and puts arrays with computed indices into local
 /// memory, so the sixteen sums are fields.
 /// </summary>
-internal readonly struct Quad(Float4 row0, Float4 row1, Float4 row2, Float4 row3)
+internal struct Quad(Float4 row0, Float4 row1, Float4 row2, Float4 row3)
 {
-    public readonly Float4 Row0 = row0;
-    public readonly Float4 Row1 = row1;
-    public readonly Float4 Row2 = row2;
-    public readonly Float4 Row3 = row3;
+    public Float4 Row0 = row0;
+    public Float4 Row1 = row1;
+    public Float4 Row2 = row2;
+    public Float4 Row3 = row3;
 
     /// <summary>This plus the outer product of a column a and a row b: eight floats read, sixteen multiply-adds.</summary>
-    public Quad AddOuter(Float4 a, Float4 b) =>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Quad AddOuter(Float4 a, Float4 b) =>
         new(b.MultiplyAdd(a.X, Row0), b.MultiplyAdd(a.Y, Row1), b.MultiplyAdd(a.Z, Row2), b.MultiplyAdd(a.W, Row3));
+
+    /// <summary>The same in place.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void AccumulateOuter(Float4 a, Float4 b)
+    {
+        Row0.Accumulate(a.X, b);
+        Row1.Accumulate(a.Y, b);
+        Row2.Accumulate(a.Z, b);
+        Row3.Accumulate(a.W, b);
+    }
 }

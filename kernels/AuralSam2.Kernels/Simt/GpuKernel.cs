@@ -29,7 +29,7 @@ internal abstract class GpuKernel
     public static IReadOnlyList<GpuKernel> All { get; } =
     [
         RowTransferGpu.CopyKernel, RowTransferGpu.FillKernel,
-        GemmGpu.Kernel,
+        GemmGpu.Kernel, GemmGpu.UnalignedKernel,
         LayerNormGpu.Kernel,
         WindowAttentionGpu.Kernel,
     ];

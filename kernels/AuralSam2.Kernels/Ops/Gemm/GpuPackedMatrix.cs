@@ -17,7 +17,7 @@ internal sealed class GpuPackedMatrix : PackedMatrix
     {
         ColumnQuads = (outputs + 3) / 4;
         var columns = ColumnQuads * 4;
-        var transposed = new float[checked(Inputs * columns)];
+        var transposed = new float[checked((Inputs + 15) / 16 * 16 * columns)];
         for (var o = 0; o < outputs; o++)
             for (var k = 0; k < Inputs; k++) transposed[(k * columns) + o] = weight[(o * Inputs) + k];
         var padded = new float[columns];
@@ -25,7 +25,7 @@ internal sealed class GpuPackedMatrix : PackedMatrix
 
         values = new IlgpuBuffer(device, transposed.Length);
         biases = new IlgpuBuffer(device, columns);
-        device.Upload(transposed, values.View(Inputs, columns));
+        device.Upload(transposed, values.View(transposed.Length));
         device.Upload(padded, biases.View(columns));
     }
 
