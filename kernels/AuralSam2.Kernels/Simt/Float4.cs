@@ -56,4 +56,13 @@ internal struct Quad(Float4 row0, Float4 row1, Float4 row2, Float4 row3)
         Row2.Accumulate(a.Z, b);
         Row3.Accumulate(a.W, b);
     }
+    /// <summary>sums += x times this, a row of four times a 4 x 4 matrix.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void AddProduct(ref Float4 sums, Float4 x)
+    {
+        sums.Accumulate(x.X, Row0);
+        sums.Accumulate(x.Y, Row1);
+        sums.Accumulate(x.Z, Row2);
+        sums.Accumulate(x.W, Row3);
+    }
 }

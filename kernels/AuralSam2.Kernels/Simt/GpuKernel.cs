@@ -29,7 +29,7 @@ internal abstract class GpuKernel
     public static IReadOnlyList<GpuKernel> All { get; } =
     [
         RowTransferGpu.CopyKernel, RowTransferGpu.FillKernel,
-        GemmGpu.Kernel, GemmGpu.UnalignedKernel,
+        GemmGpu.Kernel, GemmGpu.PartsKernel, GemmGpu.ScalarsKernel, GemmGpu.FewRowsKernel, GemmGpu.FewRowsScalarsKernel,
         LayerNormGpu.Kernel,
         WindowAttentionGpu.Kernel,
     ];

@@ -1,19 +1,31 @@
 using System.Numerics;
 using AuralSam2.Kernels.Simt;
-using ILGPU;
 
 namespace AuralSam2.Kernels.Ops;
 
+/// <summary>
+/// Matrix products on a GPU. The one place where the kernel of a product is chosen: by the number of rows, by the tile that keeps all
+/// multiprocessors busy, and by what can be read 128 bits at a time.
+/// </summary>
 internal static class GemmGpu
 {
     private const int Threads = 256;
 
-    public static readonly GpuKernel<GemmArguments<QuadRows>> Kernel = new(GemmMultiply, Threads, 2 * 16 * 65 * 4);
-    public static readonly GpuKernel<GemmArguments<ScalarRows>> UnalignedKernel = new(GemmMultiplyUnaligned, Threads, 2 * 16 * 65 * 4);
+    public static readonly GpuKernel<TileArguments<QuadRows>> Kernel = new(GemmMultiply, Threads, SimtGemmTile.MaxSharedFloats);
+    public static readonly GpuKernel<TileArguments<QuadRows>> PartsKernel = new(GemmMultiplyParts, Threads, SimtGemmTile.MaxSharedFloats);
+    public static readonly GpuKernel<TileArguments<ScalarRows>> ScalarsKernel = new(GemmMultiplyScalars, Threads, SimtGemmTile.MaxSharedFloats);
+    public static readonly GpuKernel<FewRowsArguments<QuadRows>> FewRowsKernel = new(GemmFewRows, Threads, FewRowsFloats * Threads);
+    public static readonly GpuKernel<FewRowsArguments<ScalarRows>> FewRowsScalarsKernel =
+        new(GemmFewRowsScalars, Threads, FewRowsFloats * Threads);
 
-    public static void Run(IlgpuDevice device, Tensor x, GpuPackedMatrix weight, Tensor y, in GemmFusion fusion)
+    /// <summary>Shared memory of a thread in the kernels for few rows.</summary>
+    private const int FewRowsFloats = 4 * SimtFewRows.TileRows;
+
+    /// <summary>Groups that the emulator opens at most: opening one costs more than a small tile.</summary>
+    private const int EmulatorGroups = 4;
+
+    public static void Run(IlgpuDevice device, Tensor x, PackedMatrix weight, Tensor y, in GemmFusion fusion)
     {
-        if (x.Rows == 0) return;
         using var scope = device.Scope();
         if (fusion.Norm is { } norm)
         {
@@ -22,30 +34,115 @@ internal static class GemmGpu
             x = normalised;
         }
 
-        var threads = device.GroupSize(Kernel);
-        var bits = BitOperations.Log2((uint)threads);
-        var tile = new TileShape(bits / 2, (bits + 1) / 2, 0, 3, 8);
-        var across = (y.Columns + tile.Columns - 1) / tile.Columns;
-        var tiles = across * ((y.Rows + tile.Rows - 1) / tile.Rows);
-        var output = new GemmOutput(
-            device.Rows(y), device.Rows(fusion.Residual), weight.Bias.Cast<Float4>(), fusion.Activation,
-            Aligned(y) && (fusion.Residual.IsEmpty || Aligned(fusion.Residual)) ? 1 : 0, 1, 0);
-        var shared = SimtGemmTile.SharedFloats(tile);
-        if (Aligned(x))
+        var packed = GpuPackedMatrix.For(device, weight);
+        Multiply(device, x, packed, Output(device, packed, y, fusion.Residual, fusion.Activation));
+    }
+
+    /// <summary>Multiplies the rows of a matrix.</summary>
+    public static void Multiply(IlgpuDevice device, Tensor x, GpuPackedMatrix weight, in GemmOutput output)
+    {
+        var rows = device.Rows(x);
+        if (IsFew(device, output.Y))
         {
-            device.Launch(Kernel, threads < 8 ? Math.Min(tiles, 8) : tiles, threads, shared, new GemmArguments<QuadRows>(
-                new QuadRows(device.View(x).Cast<Float4>(), device.Rows(x)), weight.Values, (int)weight.Values.Length - 1, weight.ColumnQuads * tile.Depth, output, tile, tiles, across, threads < tile.XQuads ? 1 : 0));
+            if (IsWide(x)) MultiplyFew(device, FewRowsKernel, new QuadRows(rows), weight, output);
+            else MultiplyFew(device, FewRowsScalarsKernel, new ScalarRows(rows), weight, output);
+        }
+        else if (IsWide(x))
+        {
+            MultiplyTiles(device, Kernel, PartsKernel, new QuadRows(rows), weight, output);
         }
         else
         {
-            device.Launch(UnalignedKernel, threads < 8 ? Math.Min(tiles, 8) : tiles, threads, shared, new GemmArguments<ScalarRows>(
-                new ScalarRows(device.Rows(x)), weight.Values, (int)weight.Values.Length - 1, weight.ColumnQuads * tile.Depth, output, tile, tiles, across, threads < tile.XQuads ? 1 : 0));
+            MultiplyTiles(device, null, ScalarsKernel, new ScalarRows(rows), weight, output);
         }
     }
 
-    public static bool Aligned(Tensor t) => t.Offset % 4 == 0 && t.RowStride % 4 == 0 && t.Columns % 4 == 0;
+    /// <summary>Where the sums of a product with this weight go.</summary>
+    public static GemmOutput Output(IlgpuDevice device, GpuPackedMatrix weight, Tensor y, Tensor residual, Activation activation) =>
+        new(device.Rows(y), device.Rows(residual), weight.Bias, activation, IsWide(y) && (residual.IsEmpty || IsWide(residual)) ? 1 : 0);
 
-    internal static void GemmMultiply(GemmArguments<QuadRows> arguments) => SimtGemmTile.Multiply<QuadRows, RowCursor<int>, EightSteps>(in arguments);
+    /// <summary>Whether kernels may read and write four columns at once, and count them in 32 bits.</summary>
+    public static bool IsWide(Tensor t) => t.Offset % 4 == 0 && t.RowStride % 4 == 0 && t.Columns % 4 == 0 && t.Length < 4L * int.MaxValue;
 
-    internal static void GemmMultiplyUnaligned(GemmArguments<ScalarRows> arguments) => SimtGemmTile.Multiply<ScalarRows, RowCursor<long>, EightSteps>(in arguments);
+    /// <summary>Launches a product over tiles.</summary>
+    /// <param name="device">Where it runs.</param>
+    /// <param name="whole">The kernel of <see cref="EightSteps"/> for tiles that need no parts; null where there is only the other.</param>
+    /// <param name="parts">The kernel of <see cref="FourSteps"/>.</param>
+    /// <param name="x">The left operand.</param>
+    /// <param name="weight">The right operand.</param>
+    /// <param name="output">What happens to the sums.</param>
+    public static void MultiplyTiles<TRows>(
+        IlgpuDevice device, GpuKernel<TileArguments<TRows>>? whole, GpuKernel<TileArguments<TRows>> parts,
+        TRows x, GpuPackedMatrix weight, in GemmOutput output)
+        where TRows : struct
+    {
+        var threads = device.GroupSize(parts);
+        var (downBits, acrossBits, partBits) = Shape(threads, device.Accelerator.NumMultiprocessors, output.Y.Rows, output.Y.Columns);
+        var kernel = partBits == 0 && whole is not null ? whole : parts;
+        var tile = new TileShape(downBits, acrossBits, partBits, kernel == whole ? EightSteps.Bits : FourSteps.Bits);
+        var across = Ceiling(output.Y.Columns, tile.Columns);
+        var tiles = checked(across * Ceiling(output.Y.Rows, tile.Rows));
+        var arguments = new TileArguments<TRows>(
+            x, weight.Values, output, tile, tiles, across, tile.Depth * weight.ColumnQuads,
+            Math.Max(tile.XQuads, tile.WeightQuads) > threads ? 1 : 0);
+        device.Launch(kernel, Groups(device, tiles), threads, SimtGemmTile.SharedFloats(tile), arguments);
+    }
+
+    private static void MultiplyFew<TRows>(
+        IlgpuDevice device, GpuKernel<FewRowsArguments<TRows>> kernel, TRows x, GpuPackedMatrix weight, in GemmOutput output)
+        where TRows : struct
+    {
+        var threads = device.GroupSize(kernel);
+        var down = Ceiling(output.Y.Rows, SimtFewRows.TileRows);
+        // Lines of 128 bytes where they make enough groups, else of 64; a small group has at least two parts.
+        var acrossBits = down * Ceiling(weight.ColumnQuads, 8) >= device.Accelerator.NumMultiprocessors ? 3 : 2;
+        acrossBits = Math.Min(acrossBits, Math.Max(0, BitOperations.Log2((uint)threads) - 1));
+        var tiles = checked(down * Ceiling(weight.ColumnQuads, 1 << acrossBits));
+        var arguments = new FewRowsArguments<TRows>(x, weight.Values, output, acrossBits, tiles, down);
+        device.Launch(kernel, Groups(device, tiles), threads, FewRowsFloats * threads, arguments);
+    }
+
+    /// <summary>So few rows that tiles would leave most multiprocessors idle.</summary>
+    private static bool IsFew(IlgpuDevice device, RowView y) =>
+        y.Rows <= SimtFewRows.TileRows || 4L * Ceiling(y.Rows, 64) * Ceiling(y.Columns, 64) <= device.Accelerator.NumMultiprocessors;
+
+    /// <summary>
+    /// The tile that finishes first: as many rounds as the busiest multiprocessor has tiles, each as long as the tile is large. Smaller tiles
+    /// read more for each multiplication, and parts have to be added up.
+    /// </summary>
+    /// <returns>log2 of the threads down, across and in parts; their sum is that of the group.</returns>
+    internal static (int DownBits, int AcrossBits, int PartBits) Shape(int threads, int multiprocessors, int rows, int columns)
+    {
+        var bits = BitOperations.Log2((uint)threads);
+        var (best, least) = ((0, 0, 0), double.PositiveInfinity);
+        foreach (var (lessDown, lessAcross, percent) in ((int, int, int)[])[(0, 0, 100), (1, 0, 110), (0, 1, 110), (1, 1, 125)])
+        {
+            var (down, across) = ((bits / 2) - lessDown, ((bits + 1) / 2) - lessAcross);
+            if (down < 0 || across < 0) continue;
+            var tiles = (long)Ceiling(rows, 8 << down) * Ceiling(columns, 8 << across);
+            var cost = (tiles + multiprocessors - 1) / multiprocessors * percent * Math.Pow(2, down + across);
+            if (cost < least) (best, least) = ((down, across, lessDown + lessAcross), cost);
+        }
+
+        return best;
+    }
+
+    private static int Groups(IlgpuDevice device, int tiles) => device is EmulatorDevice ? Math.Min(tiles, EmulatorGroups) : tiles;
+
+    private static int Ceiling(int value, int divisor) => (int)(((long)value + divisor - 1) / divisor);
+
+    internal static void GemmMultiply(TileArguments<QuadRows> arguments) =>
+        SimtGemmTile.Multiply<QuadRows, RowCursor<int>, EightSteps>(in arguments);
+
+    internal static void GemmMultiplyParts(TileArguments<QuadRows> arguments) =>
+        SimtGemmTile.Multiply<QuadRows, RowCursor<int>, FourSteps>(in arguments);
+
+    internal static void GemmMultiplyScalars(TileArguments<ScalarRows> arguments) =>
+        SimtGemmTile.Multiply<ScalarRows, RowCursor<long>, FourSteps>(in arguments);
+
+    internal static void GemmFewRows(FewRowsArguments<QuadRows> arguments) =>
+        SimtFewRows.Multiply<QuadRows, RowCursor<int>>(in arguments);
+
+    internal static void GemmFewRowsScalars(FewRowsArguments<ScalarRows> arguments) =>
+        SimtFewRows.Multiply<ScalarRows, RowCursor<long>>(in arguments);
 }
