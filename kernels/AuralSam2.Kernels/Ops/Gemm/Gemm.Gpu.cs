@@ -11,9 +11,9 @@ internal static class GemmGpu
 {
     private const int Threads = 256;
 
-    public static readonly GpuKernel<TileArguments<QuadRows>> Kernel = new(GemmMultiply, Threads, SimtGemmTile.MaxSharedFloats);
-    public static readonly GpuKernel<TileArguments<QuadRows>> PartsKernel = new(GemmMultiplyParts, Threads, SimtGemmTile.MaxSharedFloats);
-    public static readonly GpuKernel<TileArguments<ScalarRows>> ScalarsKernel = new(GemmMultiplyScalars, Threads, SimtGemmTile.MaxSharedFloats);
+    public static readonly GpuKernel<TileArguments<QuadRows>> Kernel = TileKernel<QuadRows>(GemmMultiply);
+    public static readonly GpuKernel<TileArguments<QuadRows>> PartsKernel = TileKernel<QuadRows>(GemmMultiplyParts);
+    public static readonly GpuKernel<TileArguments<ScalarRows>> ScalarsKernel = TileKernel<ScalarRows>(GemmMultiplyScalars);
     public static readonly GpuKernel<FewRowsArguments<QuadRows>> FewRowsKernel = new(GemmFewRows, Threads, FewRowsFloats * Threads);
     public static readonly GpuKernel<FewRowsArguments<ScalarRows>> FewRowsScalarsKernel =
         new(GemmFewRowsScalars, Threads, FewRowsFloats * Threads);
@@ -23,6 +23,11 @@ internal static class GemmGpu
 
     /// <summary>Groups that the emulator opens at most: opening one costs more than a small tile.</summary>
     private const int EmulatorGroups = 4;
+
+    /// <summary>A kernel that multiplies tiles: two groups share a multiprocessor, so that one multiplies while the other waits or stores.</summary>
+    public static GpuKernel<TileArguments<TRows>> TileKernel<TRows>(Action<TileArguments<TRows>> body)
+        where TRows : struct =>
+        new(body, Threads, SimtGemmTile.MaxSharedFloats, residentGroups: 2);
 
     public static void Run(IlgpuDevice device, Tensor x, PackedMatrix weight, Tensor y, in GemmFusion fusion)
     {
@@ -42,18 +47,19 @@ internal static class GemmGpu
     public static void Multiply(IlgpuDevice device, Tensor x, GpuPackedMatrix weight, in GemmOutput output)
     {
         var rows = device.Rows(x);
+        var quads = IsWide(x) && x.Columns % GpuPackedMatrix.MaxSlice == 0;
         if (IsFew(device, output.Y))
         {
-            if (IsWide(x)) MultiplyFew(device, FewRowsKernel, new QuadRows(rows), weight, output);
+            if (quads) MultiplyFew(device, FewRowsKernel, new QuadRows(rows), weight, output);
             else MultiplyFew(device, FewRowsScalarsKernel, new ScalarRows(rows), weight, output);
         }
-        else if (IsWide(x))
+        else if (quads)
         {
             MultiplyTiles(device, Kernel, PartsKernel, new QuadRows(rows), weight, output);
         }
         else
         {
-            MultiplyTiles(device, null, ScalarsKernel, new ScalarRows(rows), weight, output);
+            MultiplyTiles(device, ScalarsKernel, null, new ScalarRows(rows), weight, output);
         }
     }
 
@@ -66,20 +72,21 @@ internal static class GemmGpu
 
     /// <summary>Launches a product over tiles.</summary>
     /// <param name="device">Where it runs.</param>
-    /// <param name="whole">The kernel of <see cref="EightSteps"/> for tiles that need no parts; null where there is only the other.</param>
-    /// <param name="parts">The kernel of <see cref="FourSteps"/>.</param>
+    /// <param name="whole">The kernel of <see cref="EightSteps"/>, for tiles that need no parts.</param>
+    /// <param name="parts">The kernel of <see cref="FourSteps"/>, for tiles that do; null where there is none.</param>
     /// <param name="x">The left operand.</param>
     /// <param name="weight">The right operand.</param>
     /// <param name="output">What happens to the sums.</param>
     public static void MultiplyTiles<TRows>(
-        IlgpuDevice device, GpuKernel<TileArguments<TRows>>? whole, GpuKernel<TileArguments<TRows>> parts,
+        IlgpuDevice device, GpuKernel<TileArguments<TRows>> whole, GpuKernel<TileArguments<TRows>>? parts,
         TRows x, GpuPackedMatrix weight, in GemmOutput output)
         where TRows : struct
     {
-        var threads = device.GroupSize(parts);
-        var (downBits, acrossBits, partBits) = Shape(threads, device.Accelerator.NumMultiprocessors, output.Y.Rows, output.Y.Columns);
-        var kernel = partBits == 0 && whole is not null ? whole : parts;
-        var tile = new TileShape(downBits, acrossBits, partBits, kernel == whole ? EightSteps.Bits : FourSteps.Bits);
+        var threads = device.GroupSize(whole);
+        var (downBits, acrossBits, partBits) =
+            Shape(threads, parts is not null, device.Accelerator.NumMultiprocessors, output.Y.Rows, output.Y.Columns);
+        var kernel = partBits == 0 ? whole : parts!;
+        var tile = new TileShape(downBits, acrossBits, partBits, partBits == 0 ? EightSteps.Bits : FourSteps.Bits);
         var across = Ceiling(output.Y.Columns, tile.Columns);
         var tiles = checked(across * Ceiling(output.Y.Rows, tile.Rows));
         var arguments = new TileArguments<TRows>(
@@ -111,14 +118,14 @@ internal static class GemmGpu
     /// read more for each multiplication, and parts have to be added up.
     /// </summary>
     /// <returns>log2 of the threads down, across and in parts; their sum is that of the group.</returns>
-    internal static (int DownBits, int AcrossBits, int PartBits) Shape(int threads, int multiprocessors, int rows, int columns)
+    internal static (int DownBits, int AcrossBits, int PartBits) Shape(int threads, bool parts, int multiprocessors, int rows, int columns)
     {
         var bits = BitOperations.Log2((uint)threads);
         var (best, least) = ((0, 0, 0), double.PositiveInfinity);
         foreach (var (lessDown, lessAcross, percent) in ((int, int, int)[])[(0, 0, 100), (1, 0, 110), (0, 1, 110), (1, 1, 125)])
         {
             var (down, across) = ((bits / 2) - lessDown, ((bits + 1) / 2) - lessAcross);
-            if (down < 0 || across < 0) continue;
+            if (down < 0 || across < 0 || (!parts && lessDown + lessAcross > 0)) continue;
             var tiles = (long)Ceiling(rows, 8 << down) * Ceiling(columns, 8 << across);
             var cost = (tiles + multiprocessors - 1) / multiprocessors * percent * Math.Pow(2, down + across);
             if (cost < least) (best, least) = ((down, across, lessDown + lessAcross), cost);
@@ -132,17 +139,17 @@ internal static class GemmGpu
     private static int Ceiling(int value, int divisor) => (int)(((long)value + divisor - 1) / divisor);
 
     internal static void GemmMultiply(TileArguments<QuadRows> arguments) =>
-        SimtGemmTile.Multiply<QuadRows, RowCursor<int>, EightSteps>(in arguments);
+        SimtGemmTile.Multiply<QuadRows, int, EightSteps>(in arguments);
 
     internal static void GemmMultiplyParts(TileArguments<QuadRows> arguments) =>
-        SimtGemmTile.Multiply<QuadRows, RowCursor<int>, FourSteps>(in arguments);
+        SimtGemmTile.Multiply<QuadRows, int, FourSteps>(in arguments);
 
     internal static void GemmMultiplyScalars(TileArguments<ScalarRows> arguments) =>
-        SimtGemmTile.Multiply<ScalarRows, RowCursor<long>, FourSteps>(in arguments);
+        SimtGemmTile.Multiply<ScalarRows, RowCursor, EightSteps>(in arguments);
 
     internal static void GemmFewRows(FewRowsArguments<QuadRows> arguments) =>
-        SimtFewRows.Multiply<QuadRows, RowCursor<int>>(in arguments);
+        SimtFewRows.Multiply<QuadRows, int>(in arguments);
 
     internal static void GemmFewRowsScalars(FewRowsArguments<ScalarRows> arguments) =>
-        SimtFewRows.Multiply<ScalarRows, RowCursor<long>>(in arguments);
+        SimtFewRows.Multiply<ScalarRows, RowCursor>(in arguments);
 }

@@ -188,7 +188,7 @@ internal static class SimtGemmTile
         var xCursor = rows.At(row0 + XRow(tile, xQuad), XInput(tile, xQuad));
         var weightCursor = WeightSource(tile, weightQuad, quad0, arguments.Output.ColumnQuads);
         var (xNext, weightNext) = (rows.Read(xCursor), weight[weightCursor]);
-        var (xTarget, weightTarget) = (XTarget(tile, xQuad), WeightTarget(tile, weightQuad));
+        var (xTarget, weightTarget) = (XTarget(tile, XRow(tile, xQuad), XInput(tile, xQuad)), WeightTarget(tile, weightQuad));
 
         var (part, down, across) = tile.Place(thread.Index);
         var (x, w) = ((part * XStride << TSteps.Bits) + down, (tile.Depth * XStride) + (part * WeightStride << TSteps.Bits) + across);
@@ -234,10 +234,17 @@ internal static class SimtGemmTile
     {
         var (tile, rows, weight, columnQuads) = (arguments.Tile, arguments.X, arguments.Weight, arguments.Output.ColumnQuads);
         var scalars = shared.Cast<float>();
-        for (var quad = thread.Index + thread.Count; quad < tile.XQuads; quad += thread.Count)
+        var (firstRow, firstInput) = (XRow(tile, thread.Index), XInput(tile, thread.Index));
+        var rowStep = IntrinsicMath.Max(1, thread.Count >> tile.QuadBits);
+        for (var input = firstInput; input < tile.Depth; input += thread.Count * 4)
         {
-            var cursor = rows.At(row0 + XRow(tile, quad), k + XInput(tile, quad));
-            StoreX(scalars, (buffer * 4) + XTarget(tile, quad), rows.Read(cursor));
+            var row = input == firstInput ? firstRow + rowStep : firstRow;
+            var cursor = rows.At(row0 + row, k + input);
+            for (; row < tile.Rows; row += rowStep)
+            {
+                StoreX(scalars, (buffer * 4) + XTarget(tile, row, input), rows.Read(cursor));
+                cursor = rows.Down(cursor, row0 + row, rowStep);
+            }
         }
 
         for (var quad = thread.Index + thread.Count; quad < tile.WeightQuads; quad += thread.Count)
@@ -287,11 +294,8 @@ internal static class SimtGemmTile
 
     /// <summary>Where the first of four inputs goes, in floats.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int XTarget(in TileShape tile, int quad)
-    {
-        var row = XRow(tile, quad);
-        return (4 * ((XInput(tile, quad) * XStride) + InHalves(row >> 2, tile.DownBits))) + (row & 3);
-    }
+    private static int XTarget(in TileShape tile, int row, int input) =>
+        (4 * ((input * XStride) + InHalves(row >> 2, tile.DownBits))) + (row & 3);
 
     /// <summary>A quad of the first slice, behind the last column the last one.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -20,29 +20,27 @@ internal interface IRowSource<TCursor>
     /// <summary>A place further along the row; <paramref name="inputs"/> is a multiple of four.</summary>
     TCursor Skip(TCursor cursor, int inputs);
 
+    /// <summary>The same place some rows further down; <paramref name="row"/> is where the cursor is.</summary>
+    TCursor Down(TCursor cursor, int row, int rows);
+
     /// <summary>
-    /// Four inputs. Behind the end of the row they are any values of that row: a packed weight is zero there, and a load without a branch is
-    /// worth more than zeros twice.
+    /// Four inputs. Those of the row's last slice that lie behind its end are any finite values, or values of that row: a packed weight is zero
+    /// there. Further behind they are any values, which nobody uses.
     /// </summary>
     Float4 Read(TCursor cursor);
 }
 
-/// <summary>A place in a matrix: where its row starts, and how far along it is.</summary>
-internal readonly struct RowCursor<TOffset>(TOffset row, int along)
-    where TOffset : unmanaged
-{
-    public readonly TOffset Row = row;
-    public readonly int Along = along;
-}
-
-/// <summary>Rows whose address, length and stride are multiples of four floats: counted in quads, read 128 bits at a time.</summary>
+/// <summary>
+/// Rows whose address and stride are multiples of four floats and whose length is a multiple of the deepest slice: counted in quads, read 128
+/// bits at a time, and never asked where they end. A cursor is the number of a quad.
+/// </summary>
 /// <param name="x"><c>[rows, inputs]</c>.</param>
-internal readonly struct QuadRows(RowView x) : IRowSource<RowCursor<int>>
+internal readonly struct QuadRows(RowView x) : IRowSource<int>
 {
     private readonly ArrayView<Float4> quads = x.Data.Cast<Float4>();
     private readonly int lastRow = x.Rows - 1;
+    private readonly int lastQuad = ((x.Rows - 1) * (x.Stride / 4)) + (x.Columns / 4) - 1;
     private readonly int inputs = x.Columns;
-    private readonly int lastQuad = (x.Columns / 4) - 1;
     private readonly int stride = x.Stride / 4;
 
     /// <inheritdoc/>
@@ -50,20 +48,31 @@ internal readonly struct QuadRows(RowView x) : IRowSource<RowCursor<int>>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public RowCursor<int> At(int row, int input) => new(IntrinsicMath.Min(row, lastRow) * stride, input >> 2);
+    public int At(int row, int input) => (IntrinsicMath.Min(row, lastRow) * stride) + (input >> 2);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public RowCursor<int> Skip(RowCursor<int> cursor, int inputs) => new(cursor.Row, cursor.Along + (inputs >> 2));
+    public int Skip(int cursor, int inputs) => cursor + (inputs >> 2);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Float4 Read(RowCursor<int> cursor) => quads[cursor.Row + IntrinsicMath.Min(cursor.Along, lastQuad)];
+    public int Down(int cursor, int row, int rows) => cursor + ((IntrinsicMath.Min(row + rows, lastRow) - IntrinsicMath.Min(row, lastRow)) * stride);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Float4 Read(int cursor) => quads[IntrinsicMath.Min(cursor, lastQuad)];
+}
+
+/// <summary>A place in a matrix: where its row starts, and how far along it is.</summary>
+internal readonly struct RowCursor(long row, int along)
+{
+    public readonly long Row = row;
+    public readonly int Along = along;
 }
 
 /// <summary>Rows of any address, length and stride, float by float.</summary>
 /// <param name="x"><c>[rows, inputs]</c>.</param>
-internal readonly struct ScalarRows(RowView x) : IRowSource<RowCursor<long>>
+internal readonly struct ScalarRows(RowView x) : IRowSource<RowCursor>
 {
     private readonly RowView x = x;
 
@@ -72,17 +81,21 @@ internal readonly struct ScalarRows(RowView x) : IRowSource<RowCursor<long>>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public RowCursor<long> At(int row, int input) => new((long)IntrinsicMath.Min(row, x.Rows - 1) * x.Stride, input);
+    public RowCursor At(int row, int input) => new((long)IntrinsicMath.Min(row, x.Rows - 1) * x.Stride, input);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public RowCursor<long> Skip(RowCursor<long> cursor, int inputs) => new(cursor.Row, cursor.Along + inputs);
+    public RowCursor Skip(RowCursor cursor, int inputs) => new(cursor.Row, cursor.Along + inputs);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Float4 Read(RowCursor<long> cursor) => new(One(cursor, 0), One(cursor, 1), One(cursor, 2), One(cursor, 3));
+    public RowCursor Down(RowCursor cursor, int row, int rows) => At(row + rows, cursor.Along);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Float4 Read(RowCursor cursor) => new(One(cursor, 0), One(cursor, 1), One(cursor, 2), One(cursor, 3));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private float One(RowCursor<long> cursor, int ahead) =>
+    private float One(RowCursor cursor, int ahead) =>
         x.Data[cursor.Row + IntrinsicMath.Min(cursor.Along + ahead, x.Columns - 1)];
 }
