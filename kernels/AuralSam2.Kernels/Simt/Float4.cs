@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using AuralSam2.Kernels.Ops;
 
 namespace AuralSam2.Kernels.Simt;
 
@@ -27,6 +28,14 @@ internal struct Float4(float x, float y, float z, float w)
         W += scale * b.W;
     }
 
+    /// <summary>The function that an op applies before it stores, asked for once and not four times.</summary>
+    public readonly Float4 Activate(Activation activation) => activation == Activation.None
+        ? this
+        : new(
+            SimtMath.Activate(activation, X), SimtMath.Activate(activation, Y),
+            SimtMath.Activate(activation, Z), SimtMath.Activate(activation, W));
+
+    /// <summary>The sum, element by element.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Float4 operator +(Float4 a, Float4 b) => new(a.X + b.X, a.Y + b.Y, a.Z + b.Z, a.W + b.W);
 }
@@ -56,6 +65,10 @@ internal struct Quad(Float4 row0, Float4 row1, Float4 row2, Float4 row3)
         Row2.Accumulate(a.Z, b);
         Row3.Accumulate(a.W, b);
     }
+    /// <summary>A row by its number, which costs three selections.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Float4 Row(int row) => row < 2 ? (row == 0 ? Row0 : Row1) : (row == 2 ? Row2 : Row3);
+
     /// <summary>sums += x times this, a row of four times a 4 x 4 matrix.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly void AddProduct(ref Float4 sums, Float4 x)

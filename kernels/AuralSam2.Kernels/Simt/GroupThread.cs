@@ -12,6 +12,12 @@ internal readonly struct GroupThread(int index, int count)
     public readonly int Index = index;
     public readonly int Count = count;
 
+    /// <summary>Groups that the emulator opens at most: opening one costs it more than a small tile.</summary>
+    private const int EmulatorGroups = 4;
+
+    /// <summary>Groups for a kernel whose groups take one item after the other, as long as there are any.</summary>
+    public static int Groups(IlgpuDevice device, int items) => device is EmulatorDevice ? Math.Min(items, EmulatorGroups) : items;
+
     /// <summary>This thread.</summary>
     public static GroupThread Current
     {

@@ -18,7 +18,7 @@ internal static class Conv2dGpu
         var weight = GpuPackedMatrix.For(device, w.Matrix);
         var output = GemmGpu.Output(device, weight, y, residual, activation);
         var image = new PatchGrid(x.Shape[^3], x.Shape[^2], w.Channels, w.Kernel, w.Stride, w.Padding, y.Shape[^3], y.Shape[^2], y.Rows);
-        if (GemmGpu.IsWide(x)) GemmGpu.MultiplyTiles(device, Kernel, PartsKernel, new QuadPatches(device.View(x), image), weight, output);
+        if (GemmGpu.HasQuads(x)) GemmGpu.MultiplyTiles(device, Kernel, PartsKernel, new QuadPatches(device.View(x), image), weight, output);
         else GemmGpu.MultiplyTiles(device, ScalarsKernel, null, new ScalarPatches(device.View(x), image), weight, output);
     }
 

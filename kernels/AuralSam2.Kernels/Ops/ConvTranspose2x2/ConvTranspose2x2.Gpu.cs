@@ -15,14 +15,9 @@ internal static class ConvTranspose2x2Gpu
         {
             var weight = GpuPackedMatrix.For(device, dy == 0 ? weights.Upper : weights.Lower);
             var line = dy * width * columns;
-            RowView Lines(Tensor t) => t.IsEmpty ? default : new(device.View(t).SubView(line), x.Rows, columns, columns);
-            var output = GemmGpu.Output(device, weight, y, residual, activation) with
-            {
-                Y = Lines(y),
-                Residual = Lines(residual),
-                LineRows = width,
-                LineGap = width * columns,
-            };
+            QuadView Lines(Tensor t) =>
+                t.IsEmpty ? default : new(new RowView(device.View(t).SubView(line), x.Rows, columns, columns), QuadView.IsWide(t));
+            var output = new GemmOutput(Lines(y), Lines(residual), weight.Bias, activation, width, LineGap: width * columns);
             GemmGpu.Multiply(device, x, weight, output);
         }
     }

@@ -21,9 +21,6 @@ internal static class GemmGpu
     /// <summary>Shared memory of a thread in the kernels for few rows.</summary>
     private const int FewRowsFloats = 4 * SimtFewRows.TileRows;
 
-    /// <summary>Groups that the emulator opens at most: opening one costs more than a small tile.</summary>
-    private const int EmulatorGroups = 4;
-
     /// <summary>A kernel that multiplies tiles: two groups share a multiprocessor, so that one multiplies while the other waits or stores.</summary>
     public static GpuKernel<TileArguments<TRows>> TileKernel<TRows>(Action<TileArguments<TRows>> body)
         where TRows : struct =>
@@ -47,7 +44,7 @@ internal static class GemmGpu
     public static void Multiply(IlgpuDevice device, Tensor x, GpuPackedMatrix weight, in GemmOutput output)
     {
         var rows = device.Rows(x);
-        var quads = IsWide(x) && x.Columns % GpuPackedMatrix.MaxSlice == 0;
+        var quads = HasQuads(x) && x.Columns % GpuPackedMatrix.MaxSlice == 0;
         if (IsFew(device, output.Y))
         {
             if (quads) MultiplyFew(device, FewRowsKernel, new QuadRows(rows), weight, output);
@@ -65,10 +62,10 @@ internal static class GemmGpu
 
     /// <summary>Where the sums of a product with this weight go.</summary>
     public static GemmOutput Output(IlgpuDevice device, GpuPackedMatrix weight, Tensor y, Tensor residual, Activation activation) =>
-        new(device.Rows(y), device.Rows(residual), weight.Bias, activation, IsWide(y) && (residual.IsEmpty || IsWide(residual)) ? 1 : 0);
+        new(QuadView.Of(device, y), QuadView.Of(device, residual), weight.Bias, activation);
 
-    /// <summary>Whether kernels may read and write four columns at once, and count them in 32 bits.</summary>
-    public static bool IsWide(Tensor t) => t.Offset % 4 == 0 && t.RowStride % 4 == 0 && t.Columns % 4 == 0 && t.Length < 4L * int.MaxValue;
+    /// <summary>Whether the left operand can be read 128 bits at a time and counted in 32 bits.</summary>
+    public static bool HasQuads(Tensor x) => QuadView.IsWide(x) && x.Length < 4L * int.MaxValue;
 
     /// <summary>Launches a product over tiles.</summary>
     /// <param name="device">Where it runs.</param>
@@ -92,7 +89,7 @@ internal static class GemmGpu
         var arguments = new TileArguments<TRows>(
             x, weight.Values, output, tile, tiles, across, tile.Depth * weight.ColumnQuads,
             Math.Max(tile.XQuads, tile.WeightQuads) > threads ? 1 : 0);
-        device.Launch(kernel, Groups(device, tiles), threads, SimtGemmTile.SharedFloats(tile), arguments);
+        device.Launch(kernel, GroupThread.Groups(device, tiles), threads, SimtGemmTile.SharedFloats(tile), arguments);
     }
 
     private static void MultiplyFew<TRows>(
@@ -106,11 +103,11 @@ internal static class GemmGpu
         acrossBits = Math.Min(acrossBits, Math.Max(0, BitOperations.Log2((uint)threads) - 1));
         var tiles = checked(down * Ceiling(weight.ColumnQuads, 1 << acrossBits));
         var arguments = new FewRowsArguments<TRows>(x, weight.Values, output, acrossBits, tiles, down);
-        device.Launch(kernel, Groups(device, tiles), threads, FewRowsFloats * threads, arguments);
+        device.Launch(kernel, GroupThread.Groups(device, tiles), threads, FewRowsFloats * threads, arguments);
     }
 
     /// <summary>So few rows that tiles would leave most multiprocessors idle.</summary>
-    private static bool IsFew(IlgpuDevice device, RowView y) =>
+    private static bool IsFew(IlgpuDevice device, QuadView y) =>
         y.Rows <= SimtFewRows.TileRows || 4L * Ceiling(y.Rows, 64) * Ceiling(y.Columns, 64) <= device.Accelerator.NumMultiprocessors;
 
     /// <summary>
@@ -133,8 +130,6 @@ internal static class GemmGpu
 
         return best;
     }
-
-    private static int Groups(IlgpuDevice device, int tiles) => device is EmulatorDevice ? Math.Min(tiles, EmulatorGroups) : tiles;
 
     private static int Ceiling(int value, int divisor) => (int)(((long)value + divisor - 1) / divisor);
 

@@ -55,7 +55,7 @@ internal static class SimtFewRows
         where TRows : struct, IRowSource<TCursor>
         where TCursor : struct
     {
-        var (rows, weight, columnQuads) = (arguments.X, arguments.Weight, arguments.Output.ColumnQuads);
+        var (rows, weight, columnQuads) = (arguments.X, arguments.Weight, arguments.Output.Y.ColumnQuads);
         var across = 1 << arguments.AcrossBits;
         var (part, place) = (thread.Index >> arguments.AcrossBits, thread.Index & (across - 1));
         var column = IntrinsicMath.Min(quad0 + place, columnQuads - 1);

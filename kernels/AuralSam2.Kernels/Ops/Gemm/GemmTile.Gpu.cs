@@ -186,7 +186,7 @@ internal static class SimtGemmTile
         // Threads beyond the quads of a slice stage what others stage as well.
         var (xQuad, weightQuad) = (thread.Index & (tile.XQuads - 1), thread.Index & (tile.WeightQuads - 1));
         var xCursor = rows.At(row0 + XRow(tile, xQuad), XInput(tile, xQuad));
-        var weightCursor = WeightSource(tile, weightQuad, quad0, arguments.Output.ColumnQuads);
+        var weightCursor = WeightSource(tile, weightQuad, quad0, arguments.Output.Y.ColumnQuads);
         var (xNext, weightNext) = (rows.Read(xCursor), weight[weightCursor]);
         var (xTarget, weightTarget) = (XTarget(tile, XRow(tile, xQuad), XInput(tile, xQuad)), WeightTarget(tile, weightQuad));
 
@@ -232,7 +232,7 @@ internal static class SimtGemmTile
         where TRows : struct, IRowSource<TCursor>
         where TCursor : struct
     {
-        var (tile, rows, weight, columnQuads) = (arguments.Tile, arguments.X, arguments.Weight, arguments.Output.ColumnQuads);
+        var (tile, rows, weight, columnQuads) = (arguments.Tile, arguments.X, arguments.Weight, arguments.Output.Y.ColumnQuads);
         var scalars = shared.Cast<float>();
         var (firstRow, firstInput) = (XRow(tile, thread.Index), XInput(tile, thread.Index));
         var rowStep = IntrinsicMath.Max(1, thread.Count >> tile.QuadBits);
