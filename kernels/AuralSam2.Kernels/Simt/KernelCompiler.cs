@@ -21,7 +21,7 @@ internal sealed class KernelCompiler(PTXBackend backend, KernelCache? cache)
     public PTXCompiledKernel Compile(GpuKernel kernel, int groupSize)
     {
         var entry = EntryPointDescription.FromExplicitlyGroupedKernel(kernel.Method);
-        var specialization = new KernelSpecialization(groupSize, minNumGroupsPerMultiprocessor: null);
+        var specialization = new KernelSpecialization(groupSize, kernel.ResidentGroups);
         var key = new KernelKey(kernel.Method, groupSize, $"{backend.Architecture} {backend.InstructionSet}");
         if (cache?.Read(key) is { } known)
         {

@@ -21,7 +21,7 @@ internal sealed class KernelLoader(Accelerator accelerator)
     {
         if (launchers.TryGetValue(kernel, out var known)) return (Action<AcceleratorStream, KernelConfig, TArguments>)known;
         var launcher = compiler is null
-            ? accelerator.LoadKernel(kernel.Body, new KernelSpecialization(groupSize, minNumGroupsPerMultiprocessor: null))
+            ? accelerator.LoadKernel(kernel.Body, new KernelSpecialization(groupSize, kernel.ResidentGroups))
             : accelerator.LoadKernel(compiler.Compile(kernel, groupSize))
                 .CreateLauncherDelegate<Action<AcceleratorStream, KernelConfig, TArguments>>();
         launchers.Add(kernel, launcher);

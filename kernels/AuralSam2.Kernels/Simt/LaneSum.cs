@@ -3,13 +3,25 @@ using ILGPU;
 namespace AuralSam2.Kernels.Simt;
 
 /// <summary>
-/// Sums over sets of neighbouring threads through shared memory. Works for every power of two of threads down to one, and adds in an order
-/// that depends on nothing but the number of lanes.
+/// Sums over sets of neighbouring threads. Works for every power of two of threads down to one, and adds in an order that depends on nothing
+/// but the number of lanes.
 /// </summary>
 internal static class LaneSum
 {
     /// <summary>Most threads that share a row: a warp of every NVIDIA GPU.</summary>
     public const int MaxLanes = 32;
+
+    /// <summary>
+    /// The sum of <paramref name="value"/> over the lanes around this thread, from register to register. All threads of the warp must call it.
+    /// </summary>
+    /// <param name="lanes">Threads that share a sum: a power of two, at most <see cref="MaxLanes"/>. One thread alone asks nobody.</param>
+    /// <param name="value">What this thread adds.</param>
+    public static float Of(int lanes, float value)
+    {
+        // The two sides of each exchange add the same two numbers: all lanes end with the same sum, bit by bit.
+        for (var distance = lanes >> 1; distance > 0; distance >>= 1) value += Warp.ShuffleXor(value, distance);
+        return value;
+    }
 
     /// <summary>The sum of <paramref name="value"/> over the lanes around this thread. All threads of the group must call it.</summary>
     /// <param name="partials">Shared memory, one float per thread of the group.</param>
