@@ -81,7 +81,7 @@ internal static class GemmGpu
     {
         var threads = device.GroupSize(whole);
         var (downBits, acrossBits, partBits) =
-            Shape(threads, parts is not null, device.Accelerator.NumMultiprocessors, output.Y.Rows, output.Y.Columns);
+            Shape(threads, parts is not null, device.Accelerator.NumMultiprocessors, output.Y.Rows, output.Y.Columns, weight.Inputs);
         var kernel = partBits == 0 ? whole : parts!;
         var tile = new TileShape(downBits, acrossBits, partBits, partBits == 0 ? EightSteps.Bits : FourSteps.Bits);
         var across = Ceiling(output.Y.Columns, tile.Columns);
@@ -111,21 +111,24 @@ internal static class GemmGpu
         y.Rows <= SimtFewRows.TileRows || 4L * Ceiling(y.Rows, 64) * Ceiling(y.Columns, 64) <= device.Accelerator.NumMultiprocessors;
 
     /// <summary>
-    /// The tile that finishes first: as many rounds as the busiest multiprocessor has tiles, each as long as the tile is large. Smaller tiles
-    /// read more for each multiplication, and parts have to be added up.
+    /// The tile that finishes first: as many rounds as the busiest multiprocessor has tiles, each as long as its share of k and what comes
+    /// before and after. Parts read more for each multiplication.
     /// </summary>
     /// <returns>log2 of the threads down, across and in parts; their sum is that of the group.</returns>
-    internal static (int DownBits, int AcrossBits, int PartBits) Shape(int threads, bool parts, int multiprocessors, int rows, int columns)
+    internal static (int DownBits, int AcrossBits, int PartBits) Shape(
+        int threads, bool parts, int multiprocessors, int rows, int columns, int inputs)
     {
+        const double firstLoadAndStores = 20; // in inputs
         var bits = BitOperations.Log2((uint)threads);
         var (best, least) = ((0, 0, 0), double.PositiveInfinity);
-        foreach (var (lessDown, lessAcross, percent) in ((int, int, int)[])[(0, 0, 100), (1, 0, 110), (0, 1, 110), (1, 1, 125)])
+        foreach (var (lessDown, lessAcross, slower) in ((int, int, double)[])[(0, 0, 1), (1, 0, 1.07), (0, 1, 1.07), (1, 1, 1.12)])
         {
-            var (down, across) = ((bits / 2) - lessDown, ((bits + 1) / 2) - lessAcross);
-            if (down < 0 || across < 0 || (!parts && lessDown + lessAcross > 0)) continue;
+            var (down, across, partBits) = ((bits / 2) - lessDown, ((bits + 1) / 2) - lessAcross, lessDown + lessAcross);
+            if (down < 0 || across < 0 || (partBits > 0 && !parts)) continue;
             var tiles = (long)Ceiling(rows, 8 << down) * Ceiling(columns, 8 << across);
-            var cost = (tiles + multiprocessors - 1) / multiprocessors * percent * Math.Pow(2, down + across);
-            if (cost < least) (best, least) = ((down, across, lessDown + lessAcross), cost);
+            var rounds = (tiles + multiprocessors - 1) / multiprocessors;
+            var time = rounds * ((slower * inputs / (1 << partBits)) + firstLoadAndStores);
+            if (time < least) (best, least) = ((down, across, partBits), time);
         }
 
         return best;
