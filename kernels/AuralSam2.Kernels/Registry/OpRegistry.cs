@@ -29,7 +29,7 @@ public static class OpRegistry
     ];
 
     /// <summary>Ops that have GPU kernels; the emulator runs the same ones. A test compares this table with what devices refuse.</summary>
-    public static IReadOnlySet<string> GpuOps { get; } = new HashSet<string> { nameof(Gemm), nameof(LayerNorm), nameof(WindowAttention) };
+    public static IReadOnlySet<string> GpuOps { get; } = new HashSet<string> { nameof(Attention), nameof(DotProductFusion), nameof(Gemm), nameof(LayerNorm), nameof(WindowAttention) };
 
     /// <summary>Whether a device has a kernel for an op; without one the op throws <see cref="NotSupportedException"/>.</summary>
     public static bool Supports(Device device, string op) => device is CpuDevice || (device is IlgpuDevice && GpuOps.Contains(op));

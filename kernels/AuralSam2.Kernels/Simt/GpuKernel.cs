@@ -31,7 +31,8 @@ internal abstract class GpuKernel
         RowTransferGpu.CopyKernel, RowTransferGpu.FillKernel,
         GemmGpu.Kernel,
         LayerNormGpu.Kernel,
-        WindowAttentionGpu.Kernel,
+        AttentionGpu.Narrow, AttentionGpu.Medium, AttentionGpu.Wide, AttentionGpu.Combine,
+        WindowAttentionGpu.Narrow, WindowAttentionGpu.Medium, WindowAttentionGpu.Wide, WindowAttentionGpu.Combine,
     ];
 
     /// <summary>What profilers show, after ILGPU's prefix <c>Kernel_</c>: the name of the method, for example <c>GemmMultiply</c>.</summary>
