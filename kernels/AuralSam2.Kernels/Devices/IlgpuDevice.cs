@@ -115,7 +115,7 @@ public abstract class IlgpuDevice : Device
         if (!launchers.TryGetValue(kernel, out var launcher))
         {
             // The bound on threads lets the compiler hand out registers for exactly that many.
-            launcher = Accelerator.LoadKernel(kernel.Body, new KernelSpecialization(GroupSize(kernel), minNumGroupsPerMultiprocessor: null));
+            launcher = Accelerator.LoadKernel(kernel.Body, new KernelSpecialization(GroupSize(kernel), kernel.ResidentGroups));
             launchers.Add(kernel, launcher);
         }
 

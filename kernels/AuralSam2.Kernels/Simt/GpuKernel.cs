@@ -16,13 +16,14 @@ internal abstract class GpuKernel
     /// <summary>Shared memory that every CUDA GPU grants without asking, in floats: 48 KB.</summary>
     public const int SharedLimit = 48 * 1024 / sizeof(float);
 
-    private protected GpuKernel(MethodInfo method, int groupSize, int maxSharedFloats)
+    private protected GpuKernel(MethodInfo method, int groupSize, int maxSharedFloats, int? residentGroups)
     {
         if (maxSharedFloats is < 0 or > SharedLimit)
             throw new ArgumentOutOfRangeException(nameof(maxSharedFloats), $"{method.Name}: {maxSharedFloats} floats of shared memory");
         Method = method;
         GroupSize = groupSize;
         MaxSharedFloats = maxSharedFloats;
+        ResidentGroups = residentGroups;
     }
 
     /// <summary>Every kernel. A test compares this list with the kernels that reflection finds.</summary>
@@ -47,6 +48,12 @@ internal abstract class GpuKernel
     /// <summary>Most dynamic shared memory that a launch may ask for, in floats.</summary>
     public int MaxSharedFloats { get; }
 
+    /// <summary>
+    /// Groups that must fit on a multiprocessor together, where the compiler would otherwise hand out more registers than that leaves; null
+    /// where it may choose.
+    /// </summary>
+    public int? ResidentGroups { get; }
+
     /// <inheritdoc/>
     public override string ToString() => Name;
 }
@@ -55,8 +62,9 @@ internal abstract class GpuKernel
 /// <param name="body">The kernel's code: a static method.</param>
 /// <param name="groupSize">Threads of a group on a GPU.</param>
 /// <param name="maxSharedFloats">Most dynamic shared memory that a launch may ask for, in floats.</param>
-internal sealed class GpuKernel<TArguments>(Action<TArguments> body, int groupSize, int maxSharedFloats = 0)
-    : GpuKernel(body.Method, groupSize, maxSharedFloats)
+/// <param name="residentGroups">Groups that must fit on a multiprocessor together; null where the compiler may choose.</param>
+internal sealed class GpuKernel<TArguments>(Action<TArguments> body, int groupSize, int maxSharedFloats = 0, int? residentGroups = null)
+    : GpuKernel(body.Method, groupSize, maxSharedFloats, residentGroups)
     where TArguments : struct
 {
     /// <summary>The kernel's code.</summary>

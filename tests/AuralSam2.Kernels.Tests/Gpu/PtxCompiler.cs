@@ -23,6 +23,6 @@ internal static class PtxCompiler
         using var context = Context.Create(builder => IlgpuDevice.Configure(builder));
         using var backend = new PTXBackend(context, architecture, CudaInstructionSet.ISA_78, nvvmAPI: null!);
         var entry = EntryPointDescription.FromExplicitlyGroupedKernel(kernel.Method);
-        return ((PTXCompiledKernel)backend.Compile(entry, new KernelSpecialization(kernel.GroupSize, minNumGroupsPerMultiprocessor: null))).PTXAssembly;
+        return ((PTXCompiledKernel)backend.Compile(entry, new KernelSpecialization(kernel.GroupSize, kernel.ResidentGroups))).PTXAssembly;
     }
 }

@@ -5,9 +5,9 @@ namespace AuralSam2.Kernels.Ops;
 /// <summary>Windowed attention on a GPU.</summary>
 internal static class WindowAttentionGpu
 {
-    public static readonly GpuKernel<FlashArguments<WindowMap>> Narrow = new(WindowAttend64, 64, GpuKernel.SharedLimit);
-    public static readonly GpuKernel<FlashArguments<WindowMap>> Medium = new(WindowAttend96, 64, GpuKernel.SharedLimit);
-    public static readonly GpuKernel<FlashArguments<WindowMap>> Wide = new(WindowAttend256, 128, GpuKernel.SharedLimit);
+    public static readonly GpuKernel<FlashArguments<WindowMap>> Narrow = new(WindowAttend64, 64, GpuKernel.SharedLimit, residentGroups: 4);
+    public static readonly GpuKernel<FlashArguments<WindowMap>> Medium = new(WindowAttend96, 64, GpuKernel.SharedLimit, residentGroups: 4);
+    public static readonly GpuKernel<FlashArguments<WindowMap>> Wide = new(WindowAttend256, 128, GpuKernel.SharedLimit, residentGroups: 2);
     public static readonly GpuKernel<CombineArguments<WindowMap>> Combine = new(WindowAttendCombine, 128);
 
     private static readonly FlashKernels<WindowMap> Kernels = new(Narrow, Medium, Wide, Combine);
@@ -18,25 +18,25 @@ internal static class WindowAttentionGpu
         var (pool, channels) = (grid.PoolQueries ? 2 : 1, y.Columns);
         var map = new WindowMap(grid.Height, grid.Width, grid.Window, pool, grid.Across);
         var shape = new FlashShape(
-            grid.Across * grid.Down * grid.Heads, map.QueryEdge * map.QueryEdge, grid.Window * grid.Window, channels / grid.Heads, pool * pool);
+            grid.Across * grid.Down, grid.Heads, map.QueryEdge * map.QueryEdge, grid.Window * grid.Window, channels / grid.Heads, pool * pool);
         Kernels.Run(
             device, qkv.SliceColumns(0, channels), qkv.SliceColumns(channels, channels), qkv.SliceColumns(2 * channels, channels), y, padding,
-            map, grid.Heads, shape, linearScale: null);
+            map, shape, linearScale: null);
     }
 
-    internal static void WindowAttend64(FlashArguments<WindowMap> arguments) => SimtFlashTile.Attend<WindowMap, Strips2, Strips2>(arguments);
+    internal static void WindowAttend64(FlashArguments<WindowMap> arguments) => new FlashGroup<WindowMap>(arguments).Attend<StripPair<Strip, Strip>, StripPair<Strip, Strip>>();
 
-    internal static void WindowAttend96(FlashArguments<WindowMap> arguments) => SimtFlashTile.Attend<WindowMap, Strips2, Strips3>(arguments);
+    internal static void WindowAttend96(FlashArguments<WindowMap> arguments) => new FlashGroup<WindowMap>(arguments).Attend<StripPair<Strip, Strip>, StripPair<StripPair<Strip, Strip>, Strip>>();
 
-    internal static void WindowAttend256(FlashArguments<WindowMap> arguments) => SimtFlashTile.Attend<WindowMap, Strips1, Strips4>(arguments);
+    internal static void WindowAttend256(FlashArguments<WindowMap> arguments) => new FlashGroup<WindowMap>(arguments).Attend<Strip, StripPair<StripPair<Strip, Strip>, StripPair<Strip, Strip>>>();
 
-    internal static void WindowAttendCombine(CombineArguments<WindowMap> arguments) => SimtFlashTile.Combine(arguments);
+    internal static void WindowAttendCombine(CombineArguments<WindowMap> arguments) => FlashCombine.Run(arguments);
 }
 
 /// <summary>Tokens of a window.</summary>
 internal readonly record struct WindowMap(int Height, int Width, int Window, int Pool, int Across) : ITokenMap
 {
-    public static bool Pads => true;
+    public static bool HasPadding => true;
 
     /// <summary>Edge of a window in queries.</summary>
     public int QueryEdge => Window / Pool;
