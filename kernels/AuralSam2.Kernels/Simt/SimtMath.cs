@@ -47,6 +47,23 @@ internal static class SimtMath
         return p * Interop.IntAsFloat((uint)((int)Interop.FloatAsInt(shifted) - 0x4B400000 + 127) << 23);
     }
 
+    /// <summary>2^x, relative error below 3e-7, for x up to 127; arguments below -126 give about 1e-38.</summary>
+    public static float Exp2(float x)
+    {
+        x = x < -126f ? -126f : x;
+        const float rounder = 12582912f;
+        var shifted = x + rounder;
+        var f = x - (shifted - rounder);
+        var p = 1.5403530393381608e-4f;
+        p = (p * f) + 1.3333558146428443e-3f;
+        p = (p * f) + 9.6181291076284772e-3f;
+        p = (p * f) + 5.5504108664821580e-2f;
+        p = (p * f) + 2.4022650695910071e-1f;
+        p = (p * f) + 6.9314718055994531e-1f;
+        p = (p * f) + 1f;
+        return p * Interop.IntAsFloat((Interop.FloatAsInt(shifted) << 23) + 0x3F800000);
+    }
+
     /// <summary>The error function, absolute error below 5e-7: see <see cref="Simd.VectorMath"/>.</summary>
     public static float Erf(float x)
     {

@@ -1,168 +1,360 @@
+using System.Runtime.CompilerServices;
 using AuralSam2.Kernels.Simt;
 using ILGPU;
 
 namespace AuralSam2.Kernels.Ops;
 
 /// <summary>
-/// A block of queries against block after block of keys, in shared memory: the core of every attention kernel on a GPU. Scores live for one
-/// block of keys; a running maximum and sum per query make the softmax exact (online softmax, as on the CPU).
+/// A group of threads that attends: a block of queries against block after block of keys. The core of every attention kernel on a GPU.
+/// Scores are summed in registers and become weights in shared memory; outputs stay in registers from the first key to the last.
 /// </summary>
 /// <remarks>
-/// The kernel stages queries, keys and values; this holds the layout and the arithmetic. All products are sums of outer products of quads,
-/// so queries, keys and scores lie with the dimension that is summed over outermost. Every function is called by all threads of the group,
-/// whatever their number; the barriers between them are the caller's.
+/// A running maximum and sum per query make the softmax exact (online softmax, as on the CPU). Both products, queries by keys and weights by
+/// values, are sums of outer products of eight queries and quads of rows; so both operands lie in shared memory with the dimension that is
+/// summed over outermost, and one loop serves both. Slices of the operands pass through two buffers in turn, one barrier per slice: a slice is
+/// filled while slower threads still multiply from the one before.
 /// </remarks>
-/// <param name="headDim">Channels of a head, d.</param>
-/// <param name="queries">Queries of a block: a multiple of four.</param>
-/// <param name="keys">Keys of a block: a multiple of four.</param>
-internal readonly struct SimtFlashTile(int headDim, int queries, int keys)
+internal readonly struct FlashGroup<TMap>
+    where TMap : unmanaged, ITokenMap
 {
-    /// <summary>Largest extent of a block.</summary>
-    private const int MaxBlock = 32;
+    private readonly FlashArguments<TMap> arguments;
+    private readonly FlashPlan plan;
+    private readonly ArrayView<Float4> shared;
+    private readonly ArrayView<Rows4> tables;
+    private readonly GroupThread thread;
+    private readonly int row;
+    private readonly int lane;
+    private readonly int own; // of this thread, among numbers for each lane and query
+    private readonly int sequence;
+    private readonly int head;
+    private readonly int split;
+    private readonly int query0;
 
-    public readonly int HeadDim = headDim;
-    public readonly int Queries = queries;
-    public readonly int Keys = keys;
+    /// <summary>Finds out what this thread is to do.</summary>
+    public FlashGroup(FlashArguments<TMap> arguments)
+    {
+        this.arguments = arguments;
+        plan = arguments.Plan;
+        shared = SharedMemory.GetDynamic<Float4>();
+        tables = shared.Cast<Rows4>();
+        thread = GroupThread.Current;
+        (row, lane) = plan.Seat(thread.Index);
+        own = (lane * plan.QueryQuads) + row;
+        // Neighbouring groups share keys, then tokens.
+        var group = Grid.IdxX;
+        query0 = group % plan.QueryBlocks * plan.BlockQueries;
+        group /= plan.QueryBlocks;
+        split = group % plan.Splits;
+        group /= plan.Splits;
+        head = group % plan.Shape.Heads;
+        sequence = group / plan.Shape.Heads;
+    }
 
-    /// <summary>Quads of a value or an output.</summary>
-    public int HeadQuads => (HeadDim + 3) / 4;
+    /// <summary>Runs the group.</summary>
+    public void Attend<TScores, TOutputs>()
+        where TScores : unmanaged, IStrips
+        where TOutputs : unmanaged, IStrips
+    {
+        FillQueryTables();
+        // Kept in shared memory between blocks of keys, by each thread for itself: registers are for the outputs.
+        var (maxima, sums) = (plan.MaximaAt + own, plan.LaneSumsAt + own);
+        Write(maxima, Octet.All(float.MinValue));
+        Write(sums, default);
+        var outputs = default(TOutputs);
+        var stage = 0;
+        var end = IntrinsicMath.Min((split + 1) * plan.SplitKeys, plan.Shape.Keys);
+        for (var key0 = split * plan.SplitKeys; key0 < end; key0 += plan.BlockKeys)
+        {
+            var count = IntrinsicMath.Min(plan.BlockKeys, end - key0);
+            FillKeyTable(key0);
+            thread.Barrier();
+            var largest = Octet.All(float.MinValue);
+            for (var tile = 0; tile < count; tile += plan.TileKeys, stage += plan.Slices)
+            {
+                var scores = Score<TScores>(tile, stage);
+                // Keys beyond the end weigh nothing.
+                if (tile + plan.TileKeys > count)
+                    scores.Cut(count - tile - (4 * lane), 4 * plan.Lanes, Octet.All(arguments.Softmax != 0 ? float.MinValue : 0f));
+                largest = scores.Largest(largest);
+                scores.StoreRows(shared, Weights(tile + (4 * lane)), plan.Rows, plan.QueryStride, 4 * plan.Lanes * plan.QueryStride);
+            }
+
+            var shrink = Octet.All(1f);
+            if (arguments.Softmax != 0)
+            {
+                var before = Read(maxima);
+                var maximum = LargestOfLanes(largest.Larger(before));
+                Write(maxima, maximum);
+                shrink = (before - maximum).Exp2();
+                Write(sums, (Read(sums) * shrink) + Weigh(count, maximum));
+            }
+
+            var last = key0 + plan.BlockKeys >= end;
+            for (var quad0 = 0; quad0 < plan.HeadQuads; quad0 += plan.PassQuads)
+            {
+                outputs.Scale(shrink);
+                for (var key = 0; key < count; key += plan.ValueKeys, stage++)
+                {
+                    StageValues(key, quad0, plan.Buffer(stage));
+                    thread.Barrier();
+                    // Two at a time: the weight beyond an odd end is nothing, its value that of the last key.
+                    var pairs = (IntrinsicMath.Min(plan.ValueKeys, count - key) + 1) / 2;
+                    MultiplyAdd(ref outputs, plan.Buffer(stage) + lane, plan.PassQuads, Weights(key), pairs);
+                }
+
+                if (!last) continue;
+                Store(outputs, quad0);
+                outputs = default;
+            }
+        }
+    }
+
+    /// <summary>Scores of a tile of keys.</summary>
+    private TScores Score<TScores>(int tile, int stage)
+        where TScores : unmanaged, IStrips
+    {
+        var scores = default(TScores);
+        for (var channel0 = 0; channel0 < plan.Shape.HeadDim; channel0 += plan.Depth, stage++)
+        {
+            var quads = (IntrinsicMath.Min(plan.Depth, plan.Shape.HeadDim - channel0) + 3) / 4;
+            var (queries, keys) = (plan.QueryBuffer(stage), plan.KeyBuffer(stage));
+            StageQueriesAndKeys(queries, keys, tile, channel0, quads, stageQueries: plan.Slices > 1 || stage == 0);
+            thread.Barrier();
+            MultiplyAdd(ref scores, keys + lane, plan.KeyStride, queries + row, 2 * quads);
+        }
+
+        return scores;
+    }
+
+    /// <summary>sums += outer products of rows and queries, two steps at a time.</summary>
+    private void MultiplyAdd<TStrips>(ref TStrips sums, int rows, int rowStride, int queries, int pairs)
+        where TStrips : unmanaged, IStrips
+    {
+        for (var i = 0; i < pairs; i++)
+        {
+            sums.AddOuter(shared, rows, plan.Lanes, Read(queries));
+            rows += rowStride;
+            queries += plan.QueryStride;
+            sums.AddOuter(shared, rows, plan.Lanes, Read(queries));
+            rows += rowStride;
+            queries += plan.QueryStride;
+        }
+    }
+
+    /// <summary>The maxima over all lanes of what each lane has found.</summary>
+    private Octet LargestOfLanes(Octet largest)
+    {
+        Write(plan.LaneMaximaAt + own, largest);
+        thread.Barrier();
+        var at = plan.LaneMaximaAt + row;
+        for (var other = 0; other < plan.Lanes; other++, at += plan.QueryQuads) largest = largest.Larger(Read(at));
+        return largest;
+    }
+
+    /// <summary>Scores that this thread has stored become weights; returns their sums.</summary>
+    private Octet Weigh(int count, Octet maximum)
+    {
+        Octet sums = default;
+        for (var key0 = 4 * lane; key0 < count; key0 += 4 * plan.Lanes)
+        {
+            var at = Weights(key0);
+            for (var k = 0; k < 4; k++, at += plan.QueryStride)
+            {
+                var weight = (Read(at) - maximum).Exp2();
+                Write(at, weight);
+                sums += weight;
+            }
+        }
+
+        return sums;
+    }
 
     /// <summary>
-    /// Floats from one channel of the queries to the next, and from the scores of one key to the next: padded by a quad against bank
-    /// conflicts.
+    /// A slice of channels of queries, scaled, and of a tile of keys, both <c>[channel][token]</c>: each thread transposes blocks of 4 x 4.
     /// </summary>
-    public int QueryStride => Queries + 4;
-
-    /// <summary>Floats from one channel of the keys to the next.</summary>
-    public int KeyStride => Keys + 4;
-
-    /// <summary>Floats of one value, of one output.</summary>
-    public int ValueStride => HeadQuads * 4;
-
-    /// <summary>Keys <c>[d][keys]</c>, later in the same place values <c>[keys][d]</c>.</summary>
-    public int KeysAt => HeadDim * QueryStride;
-
-    private int ScoresAt => KeysAt + IntrinsicMath.Max(HeadDim * KeyStride, Keys * ValueStride); // [keys][queries]
-
-    private int OutputAt => ScoresAt + (Keys * QueryStride); // [queries][d]
-
-    private int MaximumAt => OutputAt + (Queries * ValueStride);
-
-    private int SumAt => MaximumAt + Queries;
-
-    private int RescaleAt => SumAt + Queries;
-
-    /// <summary>Floats of shared memory.</summary>
-    public int SharedFloats => RescaleAt + Queries;
-
-    /// <summary>The largest blocks that fit in shared memory, of equal size: 49 keys are visited as 28 and 21, not as 32 and 17.</summary>
-    /// <exception cref="NotSupportedException">The head is too wide for any block.</exception>
-    public static SimtFlashTile For(int headDim, int queries, int keys)
+    /// <remarks>Neighbouring threads take the two quads of a sector, then the next tokens: loads use whole sectors, stores all banks.</remarks>
+    private void StageQueriesAndKeys(int queries, int keys, int tile, int channel0, int quads, bool stageQueries)
     {
-        for (var block = MaxBlock; block >= 4; block /= 2)
+        var blocks = (quads + 1) / 2 * 2 << IntrinsicMath.Max(plan.QueryQuadBits, plan.TileQuadBits);
+        for (var block = thread.Index; block < blocks; block += thread.Count)
         {
-            var tile = new SimtFlashTile(headDim, Even(queries, block), Even(keys, block));
-            if (tile.SharedFloats <= GpuKernel.SharedLimit) return tile;
-        }
-
-        throw new NotSupportedException($"attention on a GPU: heads of {headDim} channels do not fit in shared memory; use --device cpu");
-    }
-
-    /// <summary>Nothing seen yet.</summary>
-    public void Clear(ArrayView<float> shared)
-    {
-        for (var e = OutputAt + Group.IdxX; e < MaximumAt; e += Group.DimX) shared[e] = 0f;
-        for (var q = Group.IdxX; q < Queries; q += Group.DimX)
-        {
-            shared[MaximumAt + q] = float.MinValue;
-            shared[SumAt + q] = 0f;
-        }
-    }
-
-    /// <summary>scores = keys x queries, a quad of four keys and four queries at a time.</summary>
-    public void Score(ArrayView<Float4> shared)
-    {
-        var queryQuads = Queries / 4;
-        for (var quad = Group.IdxX; quad < Keys / 4 * queryQuads; quad += Group.DimX)
-        {
-            var (key, query) = (quad / queryQuads, quad % queryQuads);
-            var (k, q) = ((KeysAt / 4) + key, query);
-            Quad sums = default;
-            for (var c = 0; c < HeadDim; c++)
+            var (pair, odd) = (block >> 1, block & 1);
+            var (query, queryQuad) = (pair & (plan.QueryQuads - 1), (pair >> plan.QueryQuadBits << 1) + odd);
+            var (key, keyQuad) = (pair & ((1 << plan.TileQuadBits) - 1), (pair >> plan.TileQuadBits << 1) + odd);
+            var (hasQuery, hasKey) = (stageQueries && queryQuad < quads, keyQuad < quads);
+            var (toQuery, toKey) = (queries + (4 * queryQuad * plan.QueryStride) + query, keys + (4 * keyQuad * plan.KeyStride) + key);
+            var (queryTable, keyTable) = (plan.QueryTableAt + query, plan.KeyTableAt + (tile / 4) + key);
+            if (arguments.WholeQuads == 0)
             {
-                sums = sums.AddOuter(shared[k], shared[q]);
-                k += KeyStride / 4;
-                q += QueryStride / 4;
+                if (hasQuery) StageElements(arguments.Q, queryTable, plan.Shape.Corners, channel0 + (4 * queryQuad), 4 * toQuery, 1, 4 * plan.QueryStride, arguments.Scale);
+                if (hasKey) StageElements(arguments.K, keyTable, 1, channel0 + (4 * keyQuad), 4 * toKey, 1, 4 * plan.KeyStride, 1f);
+                continue;
             }
 
-            var target = ((ScoresAt + (key * 4 * QueryStride)) / 4) + query;
-            shared[target] = sums.Row0;
-            shared[target + (QueryStride / 4)] = sums.Row1;
-            shared[target + (2 * QueryStride / 4)] = sums.Row2;
-            shared[target + (3 * QueryStride / 4)] = sums.Row3;
+            // All loads before the first store: their latencies overlap.
+            Quad queryBlock = default, keyBlock = default;
+            if (hasQuery) queryBlock = LoadQueries(queryTable, (channel0 / 4) + queryQuad);
+            if (hasKey) keyBlock = Load(arguments.K, keyTable, (channel0 / 4) + keyQuad);
+            if (hasQuery) WriteTransposed(toQuery, plan.QueryStride, queryBlock, arguments.Scale);
+            if (hasKey) WriteTransposed(toKey, plan.KeyStride, keyBlock, 1f);
         }
     }
 
-    /// <summary>Scores become weights relative to the running maximum; sums and the factor for what was summed before follow it.</summary>
-    /// <param name="shared">The tile.</param>
-    /// <param name="validKeys">Keys of this block that exist, at least one; the others weigh nothing.</param>
-    public void Weigh(ArrayView<float> shared, int validKeys)
+    /// <summary>A slice of values, <c>[key][channel]</c>, of the channels of a pass.</summary>
+    private void StageValues(int key0, int quad0, int target)
     {
-        for (var q = Group.IdxX; q < Queries; q += Group.DimX)
+        for (var block = thread.Index; block < plan.PassQuads << plan.ValueQuadBits; block += thread.Count)
         {
-            var before = shared[MaximumAt + q];
-            var maximum = before;
-            for (var k = 0; k < validKeys; k++) maximum = IntrinsicMath.Max(maximum, shared[ScoresAt + (k * QueryStride) + q]);
-            var sum = 0f;
-            for (var k = 0; k < Keys; k++)
+            var key = (block >> plan.LaneBits) & ((1 << plan.ValueQuadBits) - 1);
+            var quad = (block & (plan.Lanes - 1)) + (block >> (plan.LaneBits + plan.ValueQuadBits) << plan.LaneBits);
+            if (quad0 + quad >= plan.HeadQuads) continue;
+            var table = plan.KeyTableAt + (key0 / 4) + key;
+            var at = target + (4 * key * plan.PassQuads) + quad;
+            if (arguments.WholeQuads == 0)
             {
-                var at = ScoresAt + (k * QueryStride) + q;
-                var weight = k < validKeys ? SimtMath.Exp(shared[at] - maximum) : 0f;
-                shared[at] = weight;
-                sum += weight;
+                StageElements(arguments.V, table, 1, 4 * (quad0 + quad), 4 * at, 4 * plan.PassQuads, 1, 1f);
+                continue;
             }
 
-            // The first block rescales zeros.
-            var rescale = SimtMath.Exp(before - maximum);
-            shared[MaximumAt + q] = maximum;
-            shared[SumAt + q] = (shared[SumAt + q] * rescale) + sum;
-            shared[RescaleAt + q] = rescale;
+            var values = Load(arguments.V, table, quad0 + quad);
+            shared[at] = values.Row0;
+            shared[at + plan.PassQuads] = values.Row1;
+            shared[at + (2 * plan.PassQuads)] = values.Row2;
+            shared[at + (3 * plan.PassQuads)] = values.Row3;
         }
     }
 
-    /// <summary>output = rescale * output + weights x values, a quad of four queries and four channels at a time.</summary>
-    public void Accumulate(ArrayView<Float4> shared, ArrayView<float> scalars)
+    /// <summary>A block of four tokens by four channels, element by element; zeros beyond the head.</summary>
+    private void StageElements(TokenRows tokens, int table, int corners, int channel, int at, int tokenStride, int channelStride, float scale)
     {
-        for (var quad = Group.IdxX; quad < Queries / 4 * HeadQuads; quad += Group.DimX)
+        var rows = shared.Cast<int>();
+        var elements = shared.Cast<float>();
+        for (var token = 0; token < 4; token++)
         {
-            var (query, channel) = (quad / HeadQuads, quad % HeadQuads);
-            var (p, v) = ((ScoresAt / 4) + query, (KeysAt / 4) + channel);
-            Quad sums = default;
-            for (var k = 0; k < Keys; k++)
+            for (var c = 0; c < 4; c++)
             {
-                sums = sums.AddOuter(shared[p], shared[v]);
-                p += QueryStride / 4;
-                v += HeadQuads;
-            }
+                var value = 0f;
+                if (channel + c < plan.Shape.HeadDim)
+                {
+                    var column = (head * plan.Shape.HeadDim) + channel + c;
+                    value = tokens.Element<TMap>(rows[(4 * table) + token], column);
+                    for (var corner = 1; corner < corners; corner++)
+                        value = SimtMath.Max(value, tokens.Element<TMap>(rows[(4 * (table + (corner * plan.QueryQuads))) + token], column));
+                }
 
-            var (target, rescale) = ((OutputAt / 4) + (query * 4 * HeadQuads) + channel, RescaleAt + (query * 4));
-            shared[target] = shared[target].MultiplyAdd(scalars[rescale], sums.Row0);
-            shared[target + HeadQuads] = shared[target + HeadQuads].MultiplyAdd(scalars[rescale + 1], sums.Row1);
-            shared[target + (2 * HeadQuads)] = shared[target + (2 * HeadQuads)].MultiplyAdd(scalars[rescale + 2], sums.Row2);
-            shared[target + (3 * HeadQuads)] = shared[target + (3 * HeadQuads)].MultiplyAdd(scalars[rescale + 3], sums.Row3);
+                elements[at + (token * tokenStride) + (c * channelStride)] = value * scale;
+            }
         }
     }
 
-    /// <summary>1 / sum of a query's weights.</summary>
-    public float Normaliser(ArrayView<float> shared, int query) => 1f / shared[SumAt + query];
-
-    /// <summary>One channel of a query's output, still to be multiplied by <see cref="Normaliser"/>.</summary>
-    public float Output(ArrayView<float> shared, int query, int channel) => shared[OutputAt + (query * ValueStride) + channel];
-
-    /// <summary>Extent of blocks that share <paramref name="count"/> evenly, a multiple of four.</summary>
-    private static int Even(int count, int largest)
+    /// <summary>Four queries by four channels: of each the maximum of its corners.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Quad LoadQueries(int table, int quad)
     {
-        var blocks = (count + largest - 1) / largest;
-        return ((count + blocks - 1) / blocks + 3) / 4 * 4;
+        var queries = Load(arguments.Q, table, quad);
+        for (var corner = 1; corner < plan.Shape.Corners; corner++)
+        {
+            var others = Load(arguments.Q, table + (corner * plan.QueryQuads), quad);
+            queries = new Quad(
+                Max(queries.Row0, others.Row0), Max(queries.Row1, others.Row1), Max(queries.Row2, others.Row2), Max(queries.Row3, others.Row3));
+        }
+
+        return queries;
     }
+
+    /// <summary>Four tokens by four channels.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Quad Load(TokenRows tokens, int table, int quad)
+    {
+        var rows = tables[table];
+        quad += head * plan.HeadQuads;
+        var block = new Quad(tokens.Quad(rows.Row0, quad), tokens.Quad(rows.Row1, quad), tokens.Quad(rows.Row2, quad), tokens.Quad(rows.Row3, quad));
+        if (!TMap.HasPadding || (rows.Row0 | rows.Row1 | rows.Row2 | rows.Row3) >= 0) return block;
+        var padding = tokens.PaddingQuads[quad];
+        return new Quad(
+            rows.Row0 < 0 ? padding : block.Row0, rows.Row1 < 0 ? padding : block.Row1,
+            rows.Row2 < 0 ? padding : block.Row2, rows.Row3 < 0 ? padding : block.Row3);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void WriteTransposed(int at, int stride, Quad block, float scale)
+    {
+        shared[at] = new(block.Row0.X * scale, block.Row1.X * scale, block.Row2.X * scale, block.Row3.X * scale);
+        shared[at + stride] = new(block.Row0.Y * scale, block.Row1.Y * scale, block.Row2.Y * scale, block.Row3.Y * scale);
+        shared[at + (2 * stride)] = new(block.Row0.Z * scale, block.Row1.Z * scale, block.Row2.Z * scale, block.Row3.Z * scale);
+        shared[at + (3 * stride)] = new(block.Row0.W * scale, block.Row1.W * scale, block.Row2.W * scale, block.Row3.W * scale);
+    }
+
+    /// <summary>Divides by the sum of all weights and stores; a split leaves the division to those who combine.</summary>
+    private void Store<TOutputs>(TOutputs outputs, int quad0)
+        where TOutputs : unmanaged, IStrips
+    {
+        Octet sum = default;
+        thread.Barrier();
+        var at = plan.LaneSumsAt + row;
+        for (var other = 0; other < plan.Lanes; other++, at += plan.QueryQuads) sum += Read(at);
+        var factors = arguments.Combines == 0 && arguments.Softmax != 0 ? sum.Reciprocal() : Octet.All(1f);
+        var (left, right) = (tables[plan.OutputTableAt + row], tables[plan.OutputTableAt + plan.Rows + row]);
+        var target = new FlashTarget(arguments.Target, arguments.TargetStride, head * arguments.TargetHead, plan.HeadQuads, left, right);
+        outputs.StoreQueries(target, factors, quad0 + lane, plan.Lanes);
+        if (arguments.Combines == 0 || lane > 0 || quad0 > 0) return;
+        var maximum = Read(plan.MaximaAt + own);
+        StoreStatistics(left, maximum.Left, sum.Left);
+        StoreStatistics(right, maximum.Right, sum.Right);
+    }
+
+    private void StoreStatistics(Rows4 rows, Float4 maximum, Float4 sum)
+    {
+        StoreStatistics(rows.Row0, maximum.X, sum.X);
+        StoreStatistics(rows.Row1, maximum.Y, sum.Y);
+        StoreStatistics(rows.Row2, maximum.Z, sum.Z);
+        StoreStatistics(rows.Row3, maximum.W, sum.W);
+    }
+
+    private void StoreStatistics(int target, float maximum, float sum)
+    {
+        if (target < 0) return;
+        arguments.Statistics[2 * target] = maximum;
+        arguments.Statistics[(2 * target) + 1] = sum;
+    }
+
+    /// <summary>Rows of the block's queries, of their corners, and of their results. Queries beyond the end repeat the last one.</summary>
+    private void FillQueryTables()
+    {
+        var rows = shared.Cast<int>();
+        for (var q = thread.Index; q < plan.BlockQueries; q += thread.Count)
+        {
+            var query = IntrinsicMath.Min(query0 + q, plan.Shape.Queries - 1);
+            for (var corner = 0; corner < plan.Shape.Corners; corner++)
+                rows[(4 * plan.QueryTableAt) + (corner * plan.BlockQueries) + q] = arguments.Map.Query(sequence, query, corner);
+            var output = arguments.Combines != 0
+                ? plan.PartialRow(split, sequence, head, query)
+                : arguments.Map.Output(sequence, query);
+            rows[(4 * plan.OutputTableAt) + q] = query0 + q < plan.Shape.Queries ? output : -1;
+        }
+    }
+
+    /// <summary>Rows of a block of keys. Keys beyond the end repeat the last one.</summary>
+    private void FillKeyTable(int key0)
+    {
+        var rows = shared.Cast<int>();
+        for (var k = thread.Index; k < plan.BlockKeys; k += thread.Count)
+            rows[(4 * plan.KeyTableAt) + k] = arguments.Map.Key(sequence, IntrinsicMath.Min(key0 + k, plan.Shape.Keys - 1));
+    }
+
+    /// <summary>Where the weights of a key lie for this thread's queries.</summary>
+    private int Weights(int key) => plan.WeightsAt + (key * plan.QueryStride) + row;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Octet Read(int at) => new(shared[at], shared[at + plan.Rows]);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Write(int at, Octet value)
+    {
+        shared[at] = value.Left;
+        shared[at + plan.Rows] = value.Right;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Float4 Max(Float4 a, Float4 b) => new(SimtMath.Max(a.X, b.X), SimtMath.Max(a.Y, b.Y), SimtMath.Max(a.Z, b.Z), SimtMath.Max(a.W, b.W));
 }
