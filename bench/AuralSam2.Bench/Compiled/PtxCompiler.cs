@@ -12,8 +12,6 @@ namespace AuralSam2.Bench.Compiled;
 /// <summary>Compiles kernels to PTX on a machine without a GPU and without a driver.</summary>
 internal static class PtxCompiler
 {
-    private static readonly ConcurrentDictionary<(GpuKernel Kernel, string Architecture), string> Compiled = [];
-
     /// <summary>The architectures that releases are checked against: A100 and H100/H200.</summary>
     public static readonly IReadOnlyDictionary<string, CudaArchitecture> Architectures = new Dictionary<string, CudaArchitecture>
     {
@@ -21,18 +19,18 @@ internal static class PtxCompiler
         ["sm_90"] = CudaArchitecture.SM_90,
     };
 
-    /// <summary>The PTX text of one kernel, compiled once in a process.</summary>
-    /// <param name="kernel">The kernel.</param>
-    /// <param name="architecture">A name from <see cref="Architectures"/>.</param>
-    public static string Compile(GpuKernel kernel, string architecture) => Compiled.GetOrAdd((kernel, architecture), Translate);
+    private static readonly ConcurrentDictionary<(GpuKernel, CudaArchitecture), string> Texts = [];
+
+    /// <summary>The PTX text of one kernel, made once in a process.</summary>
+    public static string Compile(GpuKernel kernel, CudaArchitecture architecture) =>
+        Texts.GetOrAdd((kernel, architecture), key => Translate(key.Item1, key.Item2));
 
     /// <summary>A context of its own for each: after a failed compile a context refuses further work.</summary>
-    private static string Translate((GpuKernel Kernel, string Architecture) key)
+    private static string Translate(GpuKernel kernel, CudaArchitecture architecture)
     {
         using var context = Context.Create(builder => IlgpuDevice.Configure(builder));
-        using var backend = new PTXBackend(context, Architectures[key.Architecture], CudaInstructionSet.ISA_78, nvvmAPI: null!);
-        var entry = EntryPointDescription.FromExplicitlyGroupedKernel(key.Kernel.Method);
-        var specialization = new KernelSpecialization(key.Kernel.GroupSize, minNumGroupsPerMultiprocessor: null);
-        return ((PTXCompiledKernel)backend.Compile(entry, specialization)).PTXAssembly;
+        using var backend = new PTXBackend(context, architecture, CudaInstructionSet.ISA_78, nvvmAPI: null!);
+        var entry = EntryPointDescription.FromExplicitlyGroupedKernel(kernel.Method);
+        return ((PTXCompiledKernel)backend.Compile(entry, new KernelSpecialization(kernel.GroupSize, minNumGroupsPerMultiprocessor: null))).PTXAssembly;
     }
 }
