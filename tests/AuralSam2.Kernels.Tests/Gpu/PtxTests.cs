@@ -37,7 +37,6 @@ public sealed partial class PtxTests
         Assert.DoesNotMatch(GenericAccess(), ptx);
         // These answer a NaN with the other operand; attention's running maximum may, because the weights carry the NaN on.
         if (kernel != WindowAttentionGpu.Kernel) Assert.DoesNotMatch(DropsNaN(), ptx);
-        if (kernel == GpuPeak.FmaKernel) Assert.InRange(MultiplyAdd().Count(ptx), 128, int.MaxValue);
         if (kernel == GemmGpu.Kernel) Assert.InRange(MultiplyAdd().Count(ptx), 64, int.MaxValue);
         if (kernel == WindowAttentionGpu.Kernel) Assert.InRange(MultiplyAdd().Count(ptx), 32, int.MaxValue);
     }
@@ -56,6 +55,11 @@ public sealed partial class PtxTests
         Assert.Equal(declared.Select(f => ((GpuKernel)f.GetValue(null)!).Name).Order(), GpuKernel.All.Select(k => k.Name).Order());
         Assert.Distinct(GpuKernel.All.Select(k => k.Name));
     }
+
+    /// <summary>Sixteen chains, eight steps in a turn of the loop; what ptxas makes of them is another test's.</summary>
+    [Fact]
+    public void ThePeakIsOfMultiplyAdds() =>
+        Assert.Equal(16 * 8, MultiplyAdd().Count(PtxCompiler.Compile(GpuPeak.FmaKernel, PtxCompiler.Architectures["sm_90"])));
 
     [GeneratedRegex(@"\.visible\s+\.entry\s+(?<name>\w+)\(")]
     private static partial Regex Entry();
