@@ -23,7 +23,9 @@ internal sealed partial record KernelResources(
     /// <param name="cubin">Receives the machine code.</param>
     /// <exception cref="InvalidOperationException">ptxas refuses the kernel.</exception>
     public static KernelResources Measure(CudaTools tools, GpuKernel kernel, string architecture, string cubin) =>
-        Parse(kernel, architecture, tools.Assemble(PtxCompiler.Compile(kernel, architecture), architecture, cubin));
+        Parse(
+            kernel, architecture,
+            tools.Assemble(PtxCompiler.Compile(kernel, PtxCompiler.Architectures[architecture]), architecture, cubin));
 
     /// <summary>Reads what <c>ptxas -v</c> said. Functions that a kernel calls count with it.</summary>
     internal static KernelResources Parse(GpuKernel kernel, string architecture, string report)

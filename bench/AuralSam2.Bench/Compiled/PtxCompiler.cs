@@ -10,8 +10,6 @@ namespace AuralSam2.Bench.Compiled;
 /// <summary>Compiles kernels to PTX on a machine without a GPU and without a driver.</summary>
 internal static class PtxCompiler
 {
-    private static readonly ConcurrentDictionary<(GpuKernel Kernel, string Architecture), string> Compiled = [];
-
     /// <summary>The architectures that releases are checked against: A100 and H100/H200.</summary>
     public static readonly IReadOnlyDictionary<string, CudaArchitecture> Architectures = new Dictionary<string, CudaArchitecture>
     {
@@ -19,16 +17,17 @@ internal static class PtxCompiler
         ["sm_90"] = CudaArchitecture.SM_90,
     };
 
-    /// <summary>The PTX text of one kernel, compiled once in a process.</summary>
-    /// <param name="kernel">The kernel.</param>
-    /// <param name="architecture">A name from <see cref="Architectures"/>.</param>
-    public static string Compile(GpuKernel kernel, string architecture) => Compiled.GetOrAdd((kernel, architecture), Translate);
+    private static readonly ConcurrentDictionary<(GpuKernel, CudaArchitecture), string> Texts = [];
+
+    /// <summary>The PTX text of one kernel, made once in a process.</summary>
+    public static string Compile(GpuKernel kernel, CudaArchitecture architecture) =>
+        Texts.GetOrAdd((kernel, architecture), key => Translate(key.Item1, key.Item2));
 
     /// <summary>A context of its own for each: after a failed compile a context refuses further work.</summary>
-    private static string Translate((GpuKernel Kernel, string Architecture) key)
+    private static string Translate(GpuKernel kernel, CudaArchitecture architecture)
     {
         using var context = Context.Create(builder => IlgpuDevice.Configure(builder));
-        using var backend = new PTXBackend(context, Architectures[key.Architecture], CudaInstructionSet.ISA_78, nvvmAPI: null!);
-        return new KernelCompiler(backend, cache: null).Compile(key.Kernel, key.Kernel.GroupSize).PTXAssembly;
+        using var backend = new PTXBackend(context, architecture, CudaInstructionSet.ISA_78, nvvmAPI: null!);
+        return new KernelCompiler(backend, cache: null).Compile(kernel, kernel.GroupSize).PTXAssembly;
     }
 }

@@ -44,7 +44,7 @@ public sealed class PtxasTests
         }
 
         using var folder = new ScratchFolder();
-        tools.Assemble(PtxCompiler.Compile(GpuPeak.FmaKernel, "sm_90"), "sm_90", folder["fma.cubin"]);
+        tools.Assemble(PtxCompiler.Compile(GpuPeak.FmaKernel, PtxCompiler.Architectures["sm_90"]), "sm_90", folder["fma.cubin"]);
         var loop = InstructionMix.Of(tools.Disassemble(folder["fma.cubin"])).InnerLoop!;
         Assert.InRange(loop.MultiplyAdds, 0.95 * loop.Total, loop.Total);
     }
