@@ -54,18 +54,20 @@ internal readonly record struct CombineArguments<TMap>(
 /// <summary>Rows of q, k or v.</summary>
 /// <param name="rows">The rows.</param>
 /// <param name="quads">The same in quads; empty where rows or heads do not consist of whole, aligned quads.</param>
+/// <param name="quadStride">Quads from row to row.</param>
 /// <param name="padding">The row of a padding token.</param>
 /// <param name="paddingQuads">The same in quads.</param>
-internal readonly struct TokenRows(RowView rows, ArrayView<Float4> quads, ArrayView<float> padding, ArrayView<Float4> paddingQuads)
+internal readonly struct TokenRows(RowView rows, ArrayView<Float4> quads, int quadStride, ArrayView<float> padding, ArrayView<Float4> paddingQuads)
 {
     public readonly RowView Rows = rows;
     public readonly ArrayView<Float4> Quads = quads;
+    public readonly int QuadStride = quadStride;
     public readonly ArrayView<float> Padding = padding;
     public readonly ArrayView<Float4> PaddingQuads = paddingQuads;
 
     /// <summary>Four channels with one load; for a padding token those of the first token.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Float4 Quad(int row, int quad) => Quads[((long)IntrinsicMath.Max(row, 0) * (Rows.Stride / 4)) + quad];
+    public Float4 Quad(int row, int quad) => Quads[(IntrinsicMath.Max(row, 0) * QuadStride) + quad];
 
     /// <summary>One channel.</summary>
     public float Element<TMap>(int row, int column)

@@ -36,8 +36,8 @@ internal sealed record FlashKernels<TMap>(
         {
             var row = padding.IsEmpty ? default : device.View(padding.SliceColumns(part * y.Columns, y.Columns));
             return wholeQuads
-                ? new(device.Rows(tokens), device.View(tokens).Cast<Float4>(), row, padding.IsEmpty ? default : row.Cast<Float4>())
-                : new(device.Rows(tokens), default, row, default);
+                ? new(device.Rows(tokens), device.View(tokens).Cast<Float4>(), tokens.RowStride / 4, row, padding.IsEmpty ? default : row.Cast<Float4>())
+                : new(device.Rows(tokens), default, 0, row, default);
         }
 
         using var scope = device.Scope();
@@ -59,5 +59,6 @@ internal sealed record FlashKernels<TMap>(
             new CombineArguments<TMap>(partials, statistics, device.Rows(y), map, plan, lanes, softmax));
     }
 
-    private static bool Aligned(Tensor t) => t.Offset % 4 == 0 && t.RowStride % 4 == 0;
+    /// <summary>Whether kernels may read quads, with 32-bit indices.</summary>
+    private static bool Aligned(Tensor t) => t.Offset % 4 == 0 && t.RowStride % 4 == 0 && (long)t.Rows * t.RowStride / 4 <= int.MaxValue;
 }

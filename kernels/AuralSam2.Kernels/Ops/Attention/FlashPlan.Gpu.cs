@@ -62,6 +62,7 @@ internal readonly struct FlashPlan
 
     /// <summary>Keys whose scores the group sums at a time.</summary>
     public readonly int TileKeys;
+    public readonly int TileQuads;
     public readonly int TileQuadBits;
 
     /// <summary>Keys of a block: whole tiles.</summary>
@@ -122,7 +123,7 @@ internal readonly struct FlashPlan
         (BlockQueries, QueryQuads, QueryQuadBits) = (8 * Rows, 2 * Rows, rowBits + 1);
         QueryBlocks = (shape.Queries + BlockQueries - 1) / BlockQueries;
         TileKeys = 4 * scoreStrips * Lanes;
-        TileQuadBits = BitOperations.Log2((uint)TileKeys) - 2;
+        (TileQuads, TileQuadBits) = (TileKeys / 4, BitOperations.Log2((uint)TileKeys) - 2);
         (BlockKeys, SplitKeys) = (blockKeys, splitKeys);
         Splits = (shape.Keys + splitKeys - 1) / splitKeys;
         Depth = depth;
@@ -205,15 +206,27 @@ internal readonly struct FlashPlan
     public int KeyBuffer(int stage) => Slices == 1 ? Buffer(stage) : Buffer(stage) + (Depth * QueryStride);
 
     /// <summary>
-    /// Row and lane of a thread. The lowest bits are row, lane, row: then the quads that eight threads store lie in different banks, and
-    /// threads that differ in one bit read the same quad, which is one access.
+    /// Row and lane of a thread: the bits of its index are those of the two in turn. So half a warp is four rows by four lanes, and what it
+    /// reads of the rows or of the lanes are four different quads, in different banks.
     /// </summary>
     public (int Row, int Lane) Seat(int thread)
     {
-        var (lowRow, lowLane) = (IntrinsicMath.Min(RowBits, 1), IntrinsicMath.Min(LaneBits, 1));
-        var high = thread >> (lowRow + lowLane);
-        var row = (thread & lowRow) | ((high << lowRow) & (Rows - 1));
-        var lane = ((thread >> lowRow) & lowLane) | (high >> (RowBits - lowRow) << lowLane);
+        var (row, lane) = (0, 0);
+        for (var bit = 0; bit < IntrinsicMath.Max(RowBits, LaneBits); bit++)
+        {
+            if (bit < RowBits)
+            {
+                row |= (thread & 1) << bit;
+                thread >>= 1;
+            }
+
+            if (bit < LaneBits)
+            {
+                lane |= (thread & 1) << bit;
+                thread >>= 1;
+            }
+        }
+
         return (row, lane);
     }
 

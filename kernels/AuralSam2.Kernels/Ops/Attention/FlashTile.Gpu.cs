@@ -39,7 +39,7 @@ internal readonly struct FlashGroup<TMap>
         tables = shared.Cast<Rows4>();
         thread = GroupThread.Current;
         (row, lane) = plan.Seat(thread.Index);
-        own = (lane * plan.QueryQuads) + row;
+        own = (lane * plan.QueryQuads) + (2 * row);
         // Neighbouring groups share keys, then tokens.
         var group = Grid.IdxX;
         query0 = group % plan.QueryBlocks * plan.BlockQueries;
@@ -74,9 +74,9 @@ internal readonly struct FlashGroup<TMap>
                 var scores = Score<TScores>(tile, stage);
                 // Keys beyond the end weigh nothing.
                 if (tile + plan.TileKeys > count)
-                    scores.Cut(count - tile - (4 * lane), 4 * plan.Lanes, Octet.All(arguments.Softmax != 0 ? float.MinValue : 0f));
+                    scores.Cut(count - tile - (4 * First<TScores>()), Step<TScores>(), Octet.All(arguments.Softmax != 0 ? float.MinValue : 0f));
                 largest = scores.Largest(largest);
-                scores.StoreRows(shared, Weights(tile + (4 * lane)), plan.Rows, plan.QueryStride, 4 * plan.Lanes * plan.QueryStride);
+                scores.StoreRows(shared, Weights(tile + (4 * First<TScores>())), plan.QueryStride, Step<TScores>());
             }
 
             var shrink = Octet.All(1f);
@@ -86,7 +86,7 @@ internal readonly struct FlashGroup<TMap>
                 var maximum = LargestOfLanes(largest.Larger(before));
                 Write(maxima, maximum);
                 shrink = (before - maximum).Exp2();
-                Write(sums, (Read(sums) * shrink) + Weigh(count, maximum));
+                Write(sums, (Read(sums) * shrink) + Weigh(count, 4 * TScores.Count, maximum));
             }
 
             var last = key0 + plan.BlockKeys >= end;
@@ -97,9 +97,9 @@ internal readonly struct FlashGroup<TMap>
                 {
                     StageValues(key, quad0, plan.Buffer(stage));
                     thread.Barrier();
-                    // Two at a time: the weight beyond an odd end is nothing, its value that of the last key.
-                    var pairs = (IntrinsicMath.Min(plan.ValueKeys, count - key) + 1) / 2;
-                    MultiplyAdd(ref outputs, plan.Buffer(stage) + lane, plan.PassQuads, Weights(key), pairs);
+                    // Keys beyond the end weigh nothing, and their values are those of the last key.
+                    var fours = (IntrinsicMath.Min(plan.ValueKeys, count - key) + 3) / 4;
+                    MultiplyAdd(ref outputs, plan.Buffer(stage), plan.PassQuads, Weights(key), fours);
                 }
 
                 if (!last) continue;
@@ -118,26 +118,34 @@ internal readonly struct FlashGroup<TMap>
         {
             var quads = (IntrinsicMath.Min(plan.Depth, plan.Shape.HeadDim - channel0) + 3) / 4;
             var (queries, keys) = (plan.QueryBuffer(stage), plan.KeyBuffer(stage));
-            StageQueriesAndKeys(queries, keys, tile, channel0, quads, stageQueries: plan.Slices > 1 || stage == 0);
+            StageQueriesAndKeys(queries, keys, tile, channel0 / 4, quads, stageQueries: plan.Slices > 1 || stage == 0);
             thread.Barrier();
-            MultiplyAdd(ref scores, keys + lane, plan.KeyStride, queries + row, 2 * quads);
+            MultiplyAdd(ref scores, keys, plan.KeyStride, queries + (2 * row), quads);
         }
 
         return scores;
     }
 
-    /// <summary>sums += outer products of rows and queries, two steps at a time.</summary>
-    private void MultiplyAdd<TStrips>(ref TStrips sums, int rows, int rowStride, int queries, int pairs)
+    /// <summary>sums += outer products of rows and queries, four at a time.</summary>
+    private void MultiplyAdd<TStrips>(ref TStrips sums, int rows, int rowStride, int queries, int fours)
         where TStrips : unmanaged, IStrips
     {
-        for (var i = 0; i < pairs; i++)
+        // 64 bits: ptxas folds constants into addresses only where an index cannot wrap.
+        var (r, q, step) = ((long)rows + First<TStrips>(), (long)queries, Step<TStrips>());
+        for (var i = 0; i < fours; i++)
         {
-            sums.AddOuter(shared, rows, plan.Lanes, Read(queries));
-            rows += rowStride;
-            queries += plan.QueryStride;
-            sums.AddOuter(shared, rows, plan.Lanes, Read(queries));
-            rows += rowStride;
-            queries += plan.QueryStride;
+            sums.AddOuter(shared, r, step, Read(q));
+            r += rowStride;
+            q += plan.QueryStride;
+            sums.AddOuter(shared, r, step, Read(q));
+            r += rowStride;
+            q += plan.QueryStride;
+            sums.AddOuter(shared, r, step, Read(q));
+            r += rowStride;
+            q += plan.QueryStride;
+            sums.AddOuter(shared, r, step, Read(q));
+            r += rowStride;
+            q += plan.QueryStride;
         }
     }
 
@@ -146,19 +154,19 @@ internal readonly struct FlashGroup<TMap>
     {
         Write(plan.LaneMaximaAt + own, largest);
         thread.Barrier();
-        var at = plan.LaneMaximaAt + row;
+        var at = plan.LaneMaximaAt + (2 * row);
         for (var other = 0; other < plan.Lanes; other++, at += plan.QueryQuads) largest = largest.Larger(Read(at));
         return largest;
     }
 
     /// <summary>Scores that this thread has stored become weights; returns their sums.</summary>
-    private Octet Weigh(int count, Octet maximum)
+    private Octet Weigh(int count, int laneKeys, Octet maximum)
     {
         Octet sums = default;
-        for (var key0 = 4 * lane; key0 < count; key0 += 4 * plan.Lanes)
+        for (var key0 = laneKeys * lane; key0 < count; key0 += plan.TileKeys)
         {
             var at = Weights(key0);
-            for (var k = 0; k < 4; k++, at += plan.QueryStride)
+            for (var k = 0; k < laneKeys; k++, at += plan.QueryStride)
             {
                 var weight = (Read(at) - maximum).Exp2();
                 Write(at, weight);
@@ -173,30 +181,42 @@ internal readonly struct FlashGroup<TMap>
     /// A slice of channels of queries, scaled, and of a tile of keys, both <c>[channel][token]</c>: each thread transposes blocks of 4 x 4.
     /// </summary>
     /// <remarks>Neighbouring threads take the two quads of a sector, then the next tokens: loads use whole sectors, stores all banks.</remarks>
-    private void StageQueriesAndKeys(int queries, int keys, int tile, int channel0, int quads, bool stageQueries)
+    private void StageQueriesAndKeys(int queries, int keys, int tile, int quad0, int quads, bool stageQueries)
     {
-        var blocks = (quads + 1) / 2 * 2 << IntrinsicMath.Max(plan.QueryQuadBits, plan.TileQuadBits);
+        var last = plan.HeadQuads - 1;
+        quads = (quads + 1) / 2 * 2;
+        var blocks = quads << IntrinsicMath.Max(plan.QueryQuadBits, plan.TileQuadBits);
         for (var block = thread.Index; block < blocks; block += thread.Count)
         {
             var (pair, odd) = (block >> 1, block & 1);
             var (query, queryQuad) = (pair & (plan.QueryQuads - 1), (pair >> plan.QueryQuadBits << 1) + odd);
-            var (key, keyQuad) = (pair & ((1 << plan.TileQuadBits) - 1), (pair >> plan.TileQuadBits << 1) + odd);
-            var (hasQuery, hasKey) = (stageQueries && queryQuad < quads, keyQuad < quads);
-            var (toQuery, toKey) = (queries + (4 * queryQuad * plan.QueryStride) + query, keys + (4 * keyQuad * plan.KeyStride) + key);
+            var (key, keyQuad) = (pair & (plan.TileQuads - 1), (pair >> plan.TileQuadBits << 1) + odd);
             var (queryTable, keyTable) = (plan.QueryTableAt + query, plan.KeyTableAt + (tile / 4) + key);
+            var (toQuery, toKey) = (queries + (4 * queryQuad * plan.QueryStride) + query, keys + (4 * keyQuad * plan.KeyStride) + key);
+            var (hasQuery, hasKey) = (stageQueries && queryQuad < quads, keyQuad < quads);
+            // The second quad of a head's last pair may be missing; then it repeats the first, and nobody reads it.
+            var (fromQuery, fromKey) = (IntrinsicMath.Min(quad0 + queryQuad, last), IntrinsicMath.Min(quad0 + keyQuad, last));
             if (arguments.WholeQuads == 0)
             {
-                if (hasQuery) StageElements(arguments.Q, queryTable, plan.Shape.Corners, channel0 + (4 * queryQuad), 4 * toQuery, 1, 4 * plan.QueryStride, arguments.Scale);
-                if (hasKey) StageElements(arguments.K, keyTable, 1, channel0 + (4 * keyQuad), 4 * toKey, 1, 4 * plan.KeyStride, 1f);
-                continue;
+                if (hasQuery) StageElements(arguments.Q, queryTable, plan.Shape.Corners, 4 * fromQuery, 4 * toQuery, 1, 4 * plan.QueryStride, arguments.Scale);
+                if (hasKey) StageElements(arguments.K, keyTable, 1, 4 * fromKey, 4 * toKey, 1, 4 * plan.KeyStride, 1f);
             }
-
-            // All loads before the first store: their latencies overlap.
-            Quad queryBlock = default, keyBlock = default;
-            if (hasQuery) queryBlock = LoadQueries(queryTable, (channel0 / 4) + queryQuad);
-            if (hasKey) keyBlock = Load(arguments.K, keyTable, (channel0 / 4) + keyQuad);
-            if (hasQuery) WriteTransposed(toQuery, plan.QueryStride, queryBlock, arguments.Scale);
-            if (hasKey) WriteTransposed(toKey, plan.KeyStride, keyBlock, 1f);
+            else if (hasQuery && hasKey)
+            {
+                // All loads before the first store: their latencies overlap.
+                var queryBlock = LoadQueries(queryTable, fromQuery);
+                var keyBlock = Load(arguments.K, keyTable, fromKey);
+                WriteTransposed(toQuery, plan.QueryStride, queryBlock, arguments.Scale);
+                WriteTransposed(toKey, plan.KeyStride, keyBlock, 1f);
+            }
+            else if (hasQuery)
+            {
+                WriteTransposed(toQuery, plan.QueryStride, LoadQueries(queryTable, fromQuery), arguments.Scale);
+            }
+            else if (hasKey)
+            {
+                WriteTransposed(toKey, plan.KeyStride, Load(arguments.K, keyTable, fromKey), 1f);
+            }
         }
     }
 
@@ -291,12 +311,12 @@ internal readonly struct FlashGroup<TMap>
     {
         Octet sum = default;
         thread.Barrier();
-        var at = plan.LaneSumsAt + row;
+        var at = plan.LaneSumsAt + (2 * row);
         for (var other = 0; other < plan.Lanes; other++, at += plan.QueryQuads) sum += Read(at);
         var factors = arguments.Combines == 0 && arguments.Softmax != 0 ? sum.Reciprocal() : Octet.All(1f);
-        var (left, right) = (tables[plan.OutputTableAt + row], tables[plan.OutputTableAt + plan.Rows + row]);
+        var (left, right) = (tables[plan.OutputTableAt + (2 * row)], tables[plan.OutputTableAt + (2 * row) + 1]);
         var target = new FlashTarget(arguments.Target, arguments.TargetStride, head * arguments.TargetHead, plan.HeadQuads, left, right);
-        outputs.StoreQueries(target, factors, quad0 + lane, plan.Lanes);
+        outputs.StoreQueries(target, factors, quad0 + First<TOutputs>(), Step<TOutputs>());
         if (arguments.Combines == 0 || lane > 0 || quad0 > 0) return;
         var maximum = Read(plan.MaximaAt + own);
         StoreStatistics(left, maximum.Left, sum.Left);
@@ -342,17 +362,24 @@ internal readonly struct FlashGroup<TMap>
             rows[(4 * plan.KeyTableAt) + k] = arguments.Map.Key(sequence, IntrinsicMath.Min(key0 + k, plan.Shape.Keys - 1));
     }
 
+    /// <summary>The first quad of rows of this thread's strips, and how far those after the first two are from it.</summary>
+    private int First<TStrips>()
+        where TStrips : unmanaged, IStrips => TStrips.Count == 1 ? lane : 2 * lane;
+
+    private int Step<TStrips>()
+        where TStrips : unmanaged, IStrips => TStrips.Count == 3 ? (2 * plan.Lanes) - lane : 2 * plan.Lanes;
+
     /// <summary>Where the weights of a key lie for this thread's queries.</summary>
-    private int Weights(int key) => plan.WeightsAt + (key * plan.QueryStride) + row;
+    private int Weights(int key) => plan.WeightsAt + (key * plan.QueryStride) + (2 * row);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private Octet Read(int at) => new(shared[at], shared[at + plan.Rows]);
+    private Octet Read(long at) => new(shared[at], shared[at + 1]);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Write(int at, Octet value)
+    private void Write(long at, Octet value)
     {
         shared[at] = value.Left;
-        shared[at + plan.Rows] = value.Right;
+        shared[at + 1] = value.Right;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -8,31 +8,34 @@ namespace AuralSam2.Kernels.Ops;
 /// What one thread sums up in registers: strips of four rows (keys of the scores, channels of the outputs) by eight queries. There is a type
 /// for each number of strips, because registers cannot be indexed.
 /// </summary>
+/// <remarks>
+/// A strip's rows are a quad in shared memory. The first two strips are neighbours, so that one address serves both; two more lie
+/// <c>step</c> quads further, because the lanes would meet in the same banks if all four were neighbours.
+/// </remarks>
 internal interface IStrips
 {
     /// <summary>How many strips.</summary>
     static abstract int Count { get; }
 
     /// <summary>Adds the outer products of eight queries and of a quad of rows per strip.</summary>
-    /// <param name="shared">Where the rows lie.</param>
-    /// <param name="rows">The first strip's quad.</param>
-    /// <param name="step">Quads from one strip to the next.</param>
-    /// <param name="queries">One factor per query.</param>
-    void AddOuter(ArrayView<Float4> shared, int rows, int step, Octet queries);
+    void AddOuter(ArrayView<Float4> shared, long rows, int step, Octet queries);
 
     /// <summary>Multiplies the sums of each query by a factor of its own.</summary>
     void Scale(Octet factors);
 
-    /// <summary>Replaces rows from the end: those of the first strip beyond <paramref name="rows"/>, of the next beyond rows - step, ...</summary>
+    /// <summary>Replaces all rows but the first ones.</summary>
+    /// <param name="rows">Rows to keep, counted from the first strip's first.</param>
+    /// <param name="replacement">What takes the place of the others.</param>
+    /// <param name="step">Quads from the first two strips to the others.</param>
     void Cut(int rows, int step, Octet replacement);
 
     /// <summary>The largest sum of each query, not below <paramref name="least"/>.</summary>
     Octet Largest(Octet least);
 
-    /// <summary>Stores rows to shared memory, <paramref name="stride"/> quads apart, strips <paramref name="step"/> quads apart.</summary>
-    void StoreRows(ArrayView<Float4> shared, int at, int half, int stride, int step);
+    /// <summary>Stores rows to shared memory, <paramref name="stride"/> quads apart.</summary>
+    void StoreRows(ArrayView<Float4> shared, long at, int stride, int step);
 
-    /// <summary>Stores queries, each times its factor, to global memory: quads of rows, strips <paramref name="step"/> quads apart.</summary>
+    /// <summary>Stores queries, each times its factor, to global memory: a quad of channels per strip.</summary>
     void StoreQueries(in FlashTarget target, Octet factors, int quad, int step);
 }
 
@@ -49,7 +52,7 @@ internal struct Strip : IStrips
     public static int Count => 1;
 
     [MethodImpl(Inline)]
-    public void AddOuter(ArrayView<Float4> shared, int rows, int step, Octet queries)
+    public void AddOuter(ArrayView<Float4> shared, long rows, int step, Octet queries)
     {
         var factors = shared[rows];
         row0 = queries.MultiplyAdd(factors.X, row0);
@@ -79,12 +82,12 @@ internal struct Strip : IStrips
     public readonly Octet Largest(Octet least) => least.Larger(row0).Larger(row1).Larger(row2).Larger(row3);
 
     [MethodImpl(Inline)]
-    public readonly void StoreRows(ArrayView<Float4> shared, int at, int half, int stride, int step)
+    public readonly void StoreRows(ArrayView<Float4> shared, long at, int stride, int step)
     {
-        Store(shared, at, half, row0);
-        Store(shared, at + stride, half, row1);
-        Store(shared, at + (2 * stride), half, row2);
-        Store(shared, at + (3 * stride), half, row3);
+        Store(shared, at, row0);
+        Store(shared, at + stride, row1);
+        Store(shared, at + (2 * stride), row2);
+        Store(shared, at + (3 * stride), row3);
     }
 
     public readonly void StoreQueries(in FlashTarget target, Octet factors, int quad, int step)
@@ -101,10 +104,10 @@ internal struct Strip : IStrips
     }
 
     [MethodImpl(Inline)]
-    private static void Store(ArrayView<Float4> shared, int at, int half, Octet row)
+    private static void Store(ArrayView<Float4> shared, long at, Octet row)
     {
         shared[at] = row.Left;
-        shared[at + half] = row.Right;
+        shared[at + 1] = row.Right;
     }
 }
 
@@ -120,11 +123,15 @@ internal struct StripPair<TFirst, TSecond> : IStrips
 
     public static int Count => TFirst.Count + TSecond.Count;
 
+    /// <summary>Quads from the first strip to those of the second part.</summary>
     [MethodImpl(Inline)]
-    public void AddOuter(ArrayView<Float4> shared, int rows, int step, Octet queries)
+    private static int Offset(int step) => TFirst.Count == 1 ? 1 : step;
+
+    [MethodImpl(Inline)]
+    public void AddOuter(ArrayView<Float4> shared, long rows, int step, Octet queries)
     {
         First.AddOuter(shared, rows, step, queries);
-        Second.AddOuter(shared, rows + (TFirst.Count * step), step, queries);
+        Second.AddOuter(shared, rows + Offset(step), step, queries);
     }
 
     [MethodImpl(Inline)]
@@ -137,22 +144,22 @@ internal struct StripPair<TFirst, TSecond> : IStrips
     public void Cut(int rows, int step, Octet replacement)
     {
         First.Cut(rows, step, replacement);
-        Second.Cut(rows - (TFirst.Count * step), step, replacement);
+        Second.Cut(rows - (4 * Offset(step)), step, replacement);
     }
 
     [MethodImpl(Inline)]
     public readonly Octet Largest(Octet least) => Second.Largest(First.Largest(least));
 
     [MethodImpl(Inline)]
-    public readonly void StoreRows(ArrayView<Float4> shared, int at, int half, int stride, int step)
+    public readonly void StoreRows(ArrayView<Float4> shared, long at, int stride, int step)
     {
-        First.StoreRows(shared, at, half, stride, step);
-        Second.StoreRows(shared, at + (TFirst.Count * step), half, stride, step);
+        First.StoreRows(shared, at, stride, step);
+        Second.StoreRows(shared, at + (4 * Offset(step) * stride), stride, step);
     }
 
     public readonly void StoreQueries(in FlashTarget target, Octet factors, int quad, int step)
     {
         First.StoreQueries(target, factors, quad, step);
-        Second.StoreQueries(target, factors, quad + (TFirst.Count * step), step);
+        Second.StoreQueries(target, factors, quad + Offset(step), step);
     }
 }
