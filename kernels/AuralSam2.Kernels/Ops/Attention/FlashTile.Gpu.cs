@@ -227,7 +227,8 @@ internal readonly struct FlashGroup<TMap>
         {
             var key = (block >> plan.LaneBits) & ((1 << plan.ValueQuadBits) - 1);
             var quad = (block & (plan.Lanes - 1)) + (block >> (plan.LaneBits + plan.ValueQuadBits) << plan.LaneBits);
-            if (quad0 + quad >= plan.HeadQuads) continue;
+            // Beyond the block's keys nothing is read, and the table of their rows ends.
+            if (quad0 + quad >= plan.HeadQuads || key0 + (4 * key) >= plan.BlockKeys) continue;
             var table = plan.KeyTableAt + (key0 / 4) + key;
             var at = target + (4 * key * plan.PassQuads) + quad;
             if (arguments.WholeQuads == 0)
