@@ -1,4 +1,5 @@
 using AuralSam2.Kernels.Ops;
+using AuralSam2.Kernels.Tests.Gpu;
 using CsCheck;
 using Xunit;
 
@@ -9,18 +10,15 @@ public sealed class NaNTests : IDisposable
 {
     private const int Height = 4, Width = 6;
 
-    private readonly Device[] devices = [.. CpuIsas.Available.Select(isa => new CpuDevice(1, isa)), new EmulatorDevice()];
+    private readonly PatientDevices devices = new([.. CpuIsas.Available.Select(isa => new CpuDevice(1, isa)), new EmulatorDevice()]);
 
-    public void Dispose()
-    {
-        foreach (var device in devices) device.Dispose();
-    }
+    public void Dispose() => devices.Dispose();
 
     /// <summary>A NaN anywhere in an image spoils the output whose block it lies in, and no other.</summary>
     [Fact]
     public void SurvivesMaxPool2x2() =>
         Gen.Select(Gen.Int[0, Height - 1], Gen.Int[0, Width - 1], Gen.Int[1, 37], Gen.Int[0, 36]).Sample(
-            (y, x, channels, channel) => Assert.All(devices, device =>
+            (y, x, channels, channel) => devices.Each(device =>
             {
                 channel %= channels;
                 using var scope = device.Scope();
@@ -36,7 +34,7 @@ public sealed class NaNTests : IDisposable
             iter: 60, threads: 1);
 
     [Theory, InlineData(Activation.None), InlineData(Activation.Relu), InlineData(Activation.Gelu), InlineData(Activation.Sigmoid)]
-    public void SurvivesActivations(Activation activation) => Assert.All(devices, device =>
+    public void SurvivesActivations(Activation activation) => devices.Each(device =>
     {
         using var scope = device.Scope();
         var x = device.Rent(3, 7);
@@ -47,7 +45,7 @@ public sealed class NaNTests : IDisposable
 
     /// <summary>Under a kernel of 3 x 3 a NaN reaches its eight neighbours; taps that do not exist must not carry it further.</summary>
     [Theory, InlineData(4), InlineData(5)]
-    public void StaysUnderTheKernelOfADepthwiseConvolution(int channels) => Assert.All(devices, device =>
+    public void StaysUnderTheKernelOfADepthwiseConvolution(int channels) => devices.Each(device =>
     {
         using var scope = device.Scope();
         Tensor x = device.Rent(5, 12, channels), y = device.Rent(5, 12, channels);
@@ -66,7 +64,7 @@ public sealed class NaNTests : IDisposable
     });
 
     [Fact]
-    public void SurvivesL2NormalizeAndLogMel() => Assert.All(devices, device =>
+    public void SurvivesL2NormalizeAndLogMel() => devices.Each(device =>
     {
         using var scope = device.Scope();
         Tensor x = device.Rent(2, 6), samples = device.Rent(LogMel.FrameLength + LogMel.HopLength), mel = device.Rent(2, LogMel.Bands);

@@ -1,4 +1,5 @@
 using AuralSam2.Kernels.Ops;
+using AuralSam2.Kernels.Tests.Gpu;
 using CsCheck;
 using Xunit;
 
@@ -7,12 +8,9 @@ namespace AuralSam2.Kernels.Tests;
 /// <summary>Choices where values are equal or no numbers, on the processor and in the GPU's kernels.</summary>
 public sealed class SelectTests : IDisposable
 {
-    private readonly Device[] devices = [new CpuDevice(1), new EmulatorDevice()];
+    private readonly PatientDevices devices = new(new CpuDevice(1), new EmulatorDevice());
 
-    public void Dispose()
-    {
-        foreach (var device in devices) device.Dispose();
-    }
+    public void Dispose() => devices.Dispose();
 
     [Theory]
     [InlineData(0, new[] { 1f, 3f, 3f, 2f }, 1)] // of equal ones the first
@@ -23,7 +21,7 @@ public sealed class SelectTests : IDisposable
     [InlineData(1, new[] { 5f, float.NaN, float.NaN }, 1)]
     [InlineData(0, new[] { -0f, 0f }, 0)]
     public void BestIsTheFirstOfTheHighest(int first, float[] scores, int expected) =>
-        Assert.All(devices, device => Assert.Equal(expected, Best(device, scores, first)));
+        devices.Each(device => Assert.Equal(expected, Best(device, scores, first)));
 
     /// <summary>What the host would choose: the rule that models were written with.</summary>
     [Fact]
@@ -37,13 +35,13 @@ public sealed class SelectTests : IDisposable
                 var best = first;
                 for (var i = first; i < scores.Length; i++)
                     if (scores[i] > scores[best]) best = i;
-                Assert.All(devices, device => Assert.Equal(best, Best(device, scores, first)));
+                devices.Each(device => Assert.Equal(best, Best(device, scores, first)));
             },
             iter: 100, threads: 1);
     }
 
     [Theory, InlineData(1e-30f, 7f), InlineData(0f, 8f), InlineData(-1f, 8f), InlineData(float.NaN, 8f), InlineData(float.PositiveInfinity, 7f)]
-    public void WhereAsksForAboveZero(float condition, float expected) => Assert.All(devices, device =>
+    public void WhereAsksForAboveZero(float condition, float expected) => devices.Each(device =>
     {
         using var scope = device.Scope();
         Tensor c = device.Rent(1), a = device.Rent(2, 3), b = device.Rent(2, 3), y = device.Rent(2, 3);

@@ -1,5 +1,5 @@
-using ILGPU.Runtime;
 using ILGPU;
+using ILGPU.Runtime;
 
 namespace AuralSam2.Kernels.Simt;
 
@@ -20,21 +20,27 @@ internal readonly record struct RowQuads(int Rows, int Columns, int QuadsEach, i
     public static RowQuads Over(params ReadOnlySpan<Tensor> operands)
     {
         var whole = operands[0];
-        var flat = whole.Length <= LongestRow;
-        foreach (var operand in operands) flat &= operand.IsDense;
-        return flat ? Of(1, (int)whole.Length, operands) : Of(whole.Rows, whole.Columns, operands);
+        var (flat, aligned) = (whole.Length <= LongestRow, true);
+        foreach (var operand in operands)
+        {
+            flat &= operand.IsDense;
+            aligned &= operand.Offset % 4 == 0;
+        }
+
+        return flat
+            ? new RowQuads(1, (int)whole.Length, ((int)whole.Length + 3) / 4, aligned ? 1 : 0)
+            : Of(whole.Rows, whole.Columns, operands);
     }
 
     /// <summary>The walk over rows x columns of operands that may have other rows; the kernel finds theirs.</summary>
     public static RowQuads Of(int rows, int columns, params ReadOnlySpan<Tensor> operands) =>
-        new(rows, columns, (columns + 3) / 4, VectorOf(rows, operands));
+        new(rows, columns, (columns + 3) / 4, VectorOf(operands));
 
-    /// <summary>1 where all rows of all operands start on 16 bytes; tensors of one buffer start there at every fourth float.</summary>
-    public static int VectorOf(int rows, params ReadOnlySpan<Tensor> operands)
+    /// <summary>1 where every row of every operand starts on 16 bytes; buffers start there, and then each fourth float.</summary>
+    public static int VectorOf(params ReadOnlySpan<Tensor> operands)
     {
         var aligned = true;
-        foreach (var operand in operands)
-            aligned &= operand.Offset % 4 == 0 && (rows == 1 || operand.Rows == 1 || operand.RowStride % 4 == 0);
+        foreach (var operand in operands) aligned &= operand.Offset % 4 == 0 && (operand.Rows == 1 || operand.RowStride % 4 == 0);
         return aligned ? 1 : 0;
     }
 

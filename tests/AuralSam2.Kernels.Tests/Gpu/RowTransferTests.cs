@@ -11,8 +11,8 @@ public sealed class RowTransferTests
     [Theory, InlineData(1), InlineData(4)]
     public void MovesWhatItShallAndNothingElse(int groupSize)
     {
-        using var device = new EmulatorDevice(groupSize);
-        Gen.Select(Gen.Int[0, 5], Gen.Int[0, 11], Place, Place).Sample(
+        using var devices = new PatientDevices(new EmulatorDevice(groupSize));
+        devices.Each(device => Gen.Select(Gen.Int[0, 5], Gen.Int[0, 11], Place, Place).Sample(
             (rows, columns, from, to) =>
             {
                 using DeviceBuffer source = device.Allocate(128), target = device.Allocate(128);
@@ -35,6 +35,6 @@ public sealed class RowTransferTests
                     return at >= to.Offset && row < rows && column < columns && row >= 0;
                 }
             },
-            iter: 100, threads: 1);
+            iter: 100, threads: 1));
     }
 }

@@ -13,6 +13,7 @@ internal static class DepthwiseConv2dCases
         yield return Of(0, 12, 3, 16, 7); // only narrower
         yield return Of(0, 9, 10, 33, 7); // exactly one run of four pixels inside
         yield return Of(0, 3, 19, 4, 3) with { Tiny = true }; // two GPU runs of eight pixels and three more
+        yield return Of(0, 1, 3, 5, 3) with { Tiny = true }; // one run
         yield return Of(0, 4, 9, 6, 7, Activation.Gelu) with { Tiny = true };
         yield return Of(2, 3, 10, 8, 5, Activation.Relu) with { Tiny = true };
         yield return Of(0, 8, 17, 4, 7, Activation.Sigmoid) with { Tiny = true };

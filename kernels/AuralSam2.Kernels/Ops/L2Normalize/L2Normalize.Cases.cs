@@ -11,7 +11,8 @@ internal static class L2NormalizeCases
         yield return Of(4, 1) with { Tiny = true }; // signs
         yield return Of(0, 9) with { Tiny = true };
         yield return Of(2, 12, scale: 0) with { Tiny = true }; // |x| is 0, and so is y
-        yield return Of(3, 10, scale: 1e-20) with { Tiny = true }; // squares of float32 would vanish
+        yield return Of(3, 10, scale: 1e-20) with { Tiny = true }; // shorter than the bound
+        yield return Of(3, 10, scale: 1e25) with { Tiny = true }; // squares are beyond float32
         yield return Of(5, 37, gap: 2) with { Tiny = true };
         yield return Of(5, 40, gap: 4) with { Tiny = true };
         yield return Of(3, 8, inPlace: true) with { Tiny = true };

@@ -6,7 +6,7 @@ namespace AuralSam2.Kernels.Ops;
 
 /// <summary>
 /// Unit rows on a GPU: as many lanes share a row as it has quads, up to the whole group, and a group takes as many rows as that leaves.
-/// Squares are float64: those of float32 vanish below 1e-23.
+/// Squares are float64, as on the CPU: those of float32 overflow from 2e19 on, and rows may be as long as an image.
 /// </summary>
 internal static class L2NormalizeGpu
 {
@@ -26,7 +26,7 @@ internal static class L2NormalizeGpu
         var threads = device.GroupSize(Kernel);
         var lanes = Math.Min(threads, (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(1, (x.Columns + 3) / 4)));
         var rowsEach = threads / lanes;
-        var arguments = new Arguments(device.Rows(x), device.Rows(y), lanes, RowQuads.VectorOf(x.Rows, x, y));
+        var arguments = new Arguments(device.Rows(x), device.Rows(y), lanes, RowQuads.VectorOf(x, y));
         device.Launch(Kernel, (x.Rows + rowsEach - 1) / rowsEach, threads, 2 * threads, arguments);
     }
 

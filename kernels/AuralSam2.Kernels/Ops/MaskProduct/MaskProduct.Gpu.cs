@@ -30,9 +30,7 @@ internal static class MaskProductGpu
         var lanes = Math.Min(threads, Math.Min(1 << MaxLaneBits, (int)BitOperations.RoundUpToPowerOf2((uint)(tokens.Columns + 3) / 4)));
         var laneBits = BitOperations.Log2((uint)lanes);
         var pixelsEach = 4 * threads >> laneBits;
-        var arguments = new Arguments(
-            device.Rows(tokens), device.Rows(pixels), device.View(y), laneBits,
-            RowQuads.VectorOf(tokens.Rows, tokens) & RowQuads.VectorOf(pixels.Rows, pixels));
+        var arguments = new Arguments(device.Rows(tokens), device.Rows(pixels), device.View(y), laneBits, RowQuads.VectorOf(tokens, pixels));
         device.Launch(Kernel, (pixels.Rows + pixelsEach - 1) / pixelsEach, threads, SharedFloats(laneBits, threads), arguments);
     }
 

@@ -79,7 +79,7 @@ internal static class ResizeGpu
         {
             var threads = device.GroupSize(BlendKernel);
             var chunks = (newWidth + threads - 1) / threads;
-            var arguments = new BlendArguments(device.Rows(x), device.Rows(y), down, across, chunks, RowQuads.VectorOf(x.Rows, x));
+            var arguments = new BlendArguments(device.Rows(x), device.Rows(y), down, across, chunks, RowQuads.VectorOf(x));
             device.Launch(BlendKernel, (long)planes * newHeight * chunks, threads, BlendKernel.MaxSharedFloats, arguments);
         }
         else

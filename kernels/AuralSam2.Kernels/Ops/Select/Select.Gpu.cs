@@ -27,9 +27,7 @@ internal static class SelectGpu
     {
         var columns = checked((int)y.Length);
         (table, y) = (table.Reshape(scores.Columns, columns), y.Reshape(1, columns));
-        // The walk has one row and the table's come from elsewhere: their alignment counts.
-        var walk = RowQuads.Of(1, columns, y) with { Vector = RowQuads.VectorOf(table.Rows, table, y) };
-        var size = device.GroupSize(BestKernel);
+        var (walk, size) = (RowQuads.Of(1, columns, table, y), device.GroupSize(BestKernel));
         var arguments = new BestArguments(device.Rows(scores), first, device.Rows(table), device.Rows(y), device.Rows(index), walk);
         device.Launch(BestKernel, walk.Groups(size), size, 0, arguments);
     }

@@ -34,7 +34,7 @@ internal static class TransposeGpu
         var (rows, columns) = (x.Shape[^2], x.Shape[^1]);
         var (down, across, batch) = ((rows + Edge - 1) / Edge, (columns + Edge - 1) / Edge, x.Shape.Rank == 3 ? x.Shape[0] : 1);
         var arguments = new Arguments(
-            device.Rows(x), device.Rows(y), rows, down, across, RowQuads.VectorOf(x.Rows, x), RowQuads.VectorOf(y.Rows, y));
+            device.Rows(x), device.Rows(y), rows, down, across, RowQuads.VectorOf(x), RowQuads.VectorOf(y));
         device.Launch(Kernel, (long)batch * down * across, device.GroupSize(Kernel), Kernel.MaxSharedFloats, arguments);
     }
 

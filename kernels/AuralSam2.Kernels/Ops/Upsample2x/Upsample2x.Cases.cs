@@ -9,6 +9,7 @@ internal static class Upsample2xCases
     {
         yield return Of(2, 3, 5) with { Tiny = true };
         yield return Of(1, 1, 1) with { Tiny = true };
+        yield return Of(1, 1, 6) with { Tiny = true };
         yield return Of(3, 2, 8) with { Tiny = true };
         yield return Of(7, 5, 33);
 
