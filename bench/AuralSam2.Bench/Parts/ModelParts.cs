@@ -40,9 +40,6 @@ internal sealed class ModelParts : IDisposable
         examples = Noise("examples", Frames, 2, LogMel.ExampleFrames, LogMel.Bands);
     }
 
-    /// <summary>Edge of the image in pixels.</summary>
-    public int ImageSize => model.ImageSize;
-
     /// <summary>All parts, in the order in which a clip meets them; a later one needs what an earlier one made.</summary>
     public IEnumerable<Part> All()
     {
