@@ -22,7 +22,10 @@ while [ $# -gt 0 ]; do
     esac
 done
 
-if [[ $device == cuda* ]] && ! nvidia-smi > /dev/null 2>&1 && ! [ -e /proc/driver/nvidia/version ] && ! ldconfig -p 2> /dev/null | grep -q 'libcuda\.so'; then
+has_driver() {
+    nvidia-smi > /dev/null 2>&1 || [ -e /proc/driver/nvidia/version ] || ldconfig -p 2> /dev/null | grep -q 'libcuda\.so'
+}
+if [[ $device == cuda* ]] && ! has_driver; then
     echo "gpu-check: this machine has no NVIDIA driver (no nvidia-smi, no /proc/driver/nvidia, no libcuda.so)" >&2
     exit 1
 fi

@@ -12,25 +12,27 @@ internal static class PartsCommand
     {
         var only = new Option<string?>("--part") { Description = "only parts whose names contain this, for example trunk" };
         var device = DeviceOption.Create();
-        var threads = new Option<int>("--threads") { Description = "threads of the processor", DefaultValueFactory = _ => Environment.ProcessorCount };
+        var threads = DeviceOption.Threads();
         var budget = new Option<double>("--budget") { Description = "seconds for the rounds of one part", DefaultValueFactory = _ => 2 };
         var quick = new Option<bool>("--quick") { Description = "the fixtures' own small model, few rounds: shows that it works, not how fast" };
         var json = new Option<FileInfo?>("--json") { Description = "file that receives the same as JSON" };
-        var command = new Command("parts", "times the parts of the model, from the trunks to a whole clip") { only, device, threads, budget, quick, json };
+        var command = new Command("parts", "times the parts of the model, from the trunks to a whole clip")
+        {
+            only, device, threads, budget, quick, json,
+        };
         command.SetAction(parsed =>
         {
             using var opened = DeviceOption.Open(parsed.GetValue(device)!, parsed.GetValue(threads));
             var isQuick = parsed.GetValue(quick) || opened is EmulatorDevice;
-            var run = new PartsRun(opened, isQuick ? 0 : parsed.GetValue(budget), parsed.GetValue(only) ?? "");
+            var run = new PartsRun(opened, isQuick ? 0 : parsed.GetValue(budget), parsed.GetValue(only) ?? "", parsed.GetValue(json));
             var report = run.Run(isQuick ? ["mini"] : Trunks, isQuick ? "mini" : "t");
-            JsonFile.Write(parsed.GetValue(json), report);
             return report.Parts.All(p => p.Error is null) ? 0 : 1;
         });
         return command;
     }
 
     /// <summary>Times everything; what fails is a row like any other.</summary>
-    private sealed class PartsRun(Device device, double budget, string only)
+    private sealed class PartsRun(Device device, double budget, string only, FileInfo? json)
     {
         private readonly Roofline roofline = Roofline.Measure(device);
         private readonly List<PartRow> rows = [];
@@ -50,7 +52,7 @@ internal static class PartsCommand
 
             // A trunk alone needs no model.
             if (!only.StartsWith("trunk", StringComparison.OrdinalIgnoreCase)) RunModel(model);
-            return new PartsReport(device.Name, roofline.Or(Roofline.Measure(device)), Machine.Here(), rows);
+            return Write(roofline.Or(Roofline.Measure(device)));
         }
 
         private void RunModel(string name)
@@ -68,6 +70,14 @@ internal static class PartsCommand
         {
             rows.Add(row);
             Console.WriteLine(row);
+            Write(roofline); // should time run out, what there is remains
+        }
+
+        private PartsReport Write(Roofline limits)
+        {
+            var report = new PartsReport(device.Name, limits, Machine.Here(), rows);
+            JsonFile.Write(json, report);
+            return report;
         }
 
         private void Try(string name, Action action)

@@ -89,17 +89,22 @@ internal sealed class GpuCheckMarkdown(GpuCheck check)
         Line("*Of roof*: the time at the limits above over the time taken. *Host*: what the processor needs to hand a call over; where it is no less");
         Line("than the time, the device waited for it.");
         if (check.Torch is { } torch)
-            Line($"PyTorch {torch.Torch}{(torch.Cuda is null ? "" : $", CUDA {torch.Cuda}")}, float32 without TF32, with the same operands; *ratio* is its time over ours.");
+        {
+            var cuda = torch.Cuda is null ? "" : $", CUDA {torch.Cuda}";
+            Line($"PyTorch {torch.Torch}{cuda}, float32 without TF32, with the same operands; *ratio* is its time over ours.");
+        }
 
         Line();
-        var peer = check.Torch is null ? ("", "") : PeerColumns;
+        var peer = check.Torch is null ? default : PeerColumns;
         Table(
-            $"| op | case | ms | host ms | GFLOP/s | GB/s | of FMA | of copy | of roof |{peer.Item1}", $"|---|---|--:|--:|--:|--:|--:|--:|--:|{peer.Item2}",
+            $"| op | case | ms | host ms | GFLOP/s | GB/s | of FMA | of copy | of roof |{peer.Heads}",
+            $"|---|---|--:|--:|--:|--:|--:|--:|--:|{peer.Rules}",
             ops.Cases.Select(c =>
             {
                 var row = c.Ms is null
                     ? $"| {c.Op} | {c.Label} | {Cell(c.Error)} | | | | | | |"
-                    : Text($"| {c.Op} | {c.Label} | {c.Ms:0.0000} | {c.HostMs:0.0000} | {c.Gflops:0} | {c.Gbs:0} | {c.OfFma:P0} | {c.OfCopy:P0} | {c.OfRoof:P0} |");
+                    : Text($"| {c.Op} | {c.Label} | {c.Ms:0.0000} | {c.HostMs:0.0000} | {c.Gflops:0} | {c.Gbs:0} ") +
+                        Text($"| {c.OfFma:P0} | {c.OfCopy:P0} | {c.OfRoof:P0} |");
                 return check.Torch is { } other ? row + TorchRow.Cells(other.Of(c.Op, c.Label), c.Ms) : row;
             }));
     }
@@ -109,9 +114,9 @@ internal sealed class GpuCheckMarkdown(GpuCheck check)
         if (check.Parts is not { } parts) return;
         Line("## Parts of the model");
         Line();
-        var peer = check.TorchTrunks is null ? ("", "") : PeerColumns;
+        var peer = check.TorchTrunks is null ? default : PeerColumns;
         Table(
-            $"| part | ms | best ms | GFLOP | GFLOP/s | of FMA |{peer.Item1}", $"|---|--:|--:|--:|--:|--:|{peer.Item2}",
+            $"| part | ms | best ms | GFLOP | GFLOP/s | of FMA |{peer.Heads}", $"|---|--:|--:|--:|--:|--:|{peer.Rules}",
             parts.Parts.Select(p =>
             {
                 var row = p.Ms is null
