@@ -56,4 +56,5 @@ archive=$(find "$work/archives" -name "$package*.deb")
 size=$(du -m "$archive" | cut -f 1)
 dpkg-deb --fsys-tarfile "$archive" | tar -x -C "$work/tree" "${tools[@]/#/./usr/bin/}"
 (cd "$work/tree/usr/bin" && mv "${tools[@]}" "$folder/")
-echo "${tools[*]} $(release_of "$folder/ptxas") are in $folder ($(cd "$folder" && du -cm "${tools[@]}" | tail -n 1 | cut -f 1) MB, of a package of $size MB)"
+kept=$(cd "$folder" && du -cm "${tools[@]}" | tail -n 1 | cut -f 1)
+echo "${tools[*]} $(release_of "$folder/ptxas") are in $folder ($kept MB, of a package of $size MB)"

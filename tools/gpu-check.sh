@@ -22,14 +22,17 @@ while [ $# -gt 0 ]; do
     esac
 done
 
-if [[ $device == cuda* ]] && ! nvidia-smi > /dev/null 2>&1 && ! [ -e /proc/driver/nvidia/version ] && ! ldconfig -p 2> /dev/null | grep -q 'libcuda\.so'; then
+has_driver() {
+    nvidia-smi > /dev/null 2>&1 || [ -e /proc/driver/nvidia/version ] || ldconfig -p 2> /dev/null | grep -q 'libcuda\.so'
+}
+if [[ $device == cuda* ]] && ! has_driver; then
     echo "gpu-check: this machine has no NVIDIA driver (no nvidia-smi, no /proc/driver/nvidia, no libcuda.so)" >&2
     exit 1
 fi
 
 here=$(cd "$(dirname "$0")" && pwd) || exit 1
 if [ -x "$here/bin/aural" ]; then
-    aural=$here/bin/aural bench=$here/bin/AuralSam2.Bench torch=$here/torch/ops.py
+    aural=$here/bin/aural bench=$here/bin/AuralSam2.Bench torch=$here/torch
     fixtures=("$here"/fixtures/*.safetensors)
 else
     root=$(dirname "$here")
@@ -39,7 +42,7 @@ else
         dotnet build -c Release -v q --nologo "$root/$project" > /dev/null || { echo "gpu-check: $project does not build" >&2; exit 1; }
     done
     aural=$root/src/AuralSam2.Cli/bin/Release/net10.0/aural bench=$root/bench/AuralSam2.Bench/bin/Release/net10.0/AuralSam2.Bench
-    torch=$root/bench/torch/ops.py
+    torch=$root/bench/torch
     fixtures=("$root"/tests/Goldens/*.safetensors)
     for file in "$root"/../shared/goldens/*.safetensors; do
         [ -e "$file" ] && ! [ -e "$root/tests/Goldens/$(basename "$file")" ] && fixtures+=("$file")
@@ -108,8 +111,9 @@ step check-ops 150 "$bench" check-ops "${options[@]}" --json "$work/check-ops.js
 step verify 120 bash -c "$verify" verify "$aural" "$device" "$work/verify.json" "${fixtures[@]}"
 step ops 120 "$bench" ops "${options[@]}" --json "$work/ops.json"
 step parts 120 "$bench" parts "${options[@]}" --json "$work/parts.json"
-if [ -n "$torch_version" ] && [ -s "$work/ops.json" ]; then
-    step torch 100 python3 "$torch" "$work/ops.json" "$work/torch.json" --device "$torch_device"
+if [ -n "$torch_version" ]; then
+    step torch-ops 90 python3 "$torch/ops.py" "$work/ops.json" "$work/torch-ops.json" --device "$torch_device"
+    step torch-trunks 40 python3 "$torch/trunks.py" "$work/parts.json" "$work/torch-trunks.json" --device "$torch_device"
 fi
 
 if [[ $device == cuda* ]]; then gpu_fact "SM clock, temperature and power after" clocks.sm,temperature.gpu,power.draw; fi

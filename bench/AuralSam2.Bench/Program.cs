@@ -25,7 +25,8 @@ try
 {
     return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
 }
-catch (Exception e) when (e is DeviceException or FormatException or InvalidOperationException or NotSupportedException or InvalidDataException or IOException)
+catch (Exception e) when (e is DeviceException or FormatException or InvalidOperationException or NotSupportedException
+    or InvalidDataException or IOException)
 {
     Console.Error.WriteLine($"error: {e.Message}");
     return 1;

@@ -26,26 +26,26 @@ internal static class CheckOpsCommand
         {
             using var check = new OpCheck(() => DeviceOption.Open(parsed.GetValue(device)!), parsed.GetValue(repeats));
             var cases = OpRegistry.Cases.Where(c => (c.Tiny || !parsed.GetValue(quick)) && check.CanAfford(c) && c.Matches(parsed.GetValue(op)));
-            var report = Run(check, [.. cases.OrderBy(c => c.Real)]);
-            JsonFile.Write(parsed.GetValue(json), report);
+            var report = Run(check, [.. cases.OrderBy(c => c.Real)], parsed.GetValue(json));
             return report.Failed == 0 ? 0 : 1;
         });
         return command;
     }
 
-    private static ChecksReport Run(OpCheck check, OpCase[] cases)
+    private static ChecksReport Run(OpCheck check, OpCase[] cases, FileInfo? json)
     {
         Console.WriteLine($"{check.DeviceName}: {cases.Length} cases");
         var rows = new List<CheckRow>();
+        var report = new ChecksReport(check.DeviceName, rows);
         foreach (var c in cases)
         {
             // Told before it runs: should it never end, the last line says which it was.
             Console.Error.WriteLine($"{rows.Count + 1}/{cases.Length} {c}");
             rows.Add(check.Run(c));
             if (rows[^1].Verdict == CheckVerdict.Failed) Console.WriteLine($"FAILED {c}: {rows[^1].Message}");
+            JsonFile.Write(json, report); // should time run out, what there is remains
         }
 
-        var report = new ChecksReport(check.DeviceName, rows);
         Console.WriteLine($"{report.Passed} passed, {report.Failed} failed, {report.NoKernel} without a kernel on this device");
         foreach (var ops in rows.Where(r => r.Verdict == CheckVerdict.NoKernel).GroupBy(r => r.Op)) Console.WriteLine($"  no kernel: {ops.Key}");
         return report;

@@ -22,8 +22,8 @@ internal sealed partial record InstructionMix(
     /// <param name="sass">What cuobjdump printed of one kernel.</param>
     public static InstructionMix Of(string sass)
     {
-        var code = Instruction().Matches(sass).Select(m => new Step(
-            int.Parse(m.Groups["address"].Value, NumberStyles.HexNumber, CultureInfo.InvariantCulture), m.Groups["name"].Value, m.Groups["rest"].Value)).ToArray();
+        var code = Instruction().Matches(sass)
+            .Select(m => new Step(Hexadecimal(m.Groups["address"].Value), m.Groups["name"].Value, m.Groups["rest"].Value)).ToArray();
         // Behind the last branch, which jumps to itself, there is only padding.
         var end = Array.FindLastIndex(code, s => s.Is("BRA") && s.Target == s.Address);
         if (end >= 0) code = code[..end];
@@ -48,6 +48,8 @@ internal sealed partial record InstructionMix(
             .Where(l => l.MultiplyAdds > 0).MaxBy(l => l.MultiplyAdds);
     }
 
+    private static int Hexadecimal(string text) => int.Parse(text, NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+
     /// <summary>One instruction: <c>/*0420*/ @!P0 LDG.E.128.CONSTANT R4, desc[UR4][R2.64] ;</c>.</summary>
     private readonly record struct Step(int Address, string Name, string Rest)
     {
@@ -64,8 +66,7 @@ internal sealed partial record InstructionMix(
         };
 
         /// <summary>Where a branch goes; -1 where that is not in the text.</summary>
-        public int Target =>
-            Destination().Match(Rest) is { Success: true } m ? int.Parse(m.Groups["to"].Value, NumberStyles.HexNumber, CultureInfo.InvariantCulture) : -1;
+        public int Target => Destination().Match(Rest) is { Success: true } m ? Hexadecimal(m.Groups["to"].Value) : -1;
     }
 
     [GeneratedRegex(@"^\s+/\*(?<address>[0-9a-f]{4,})\*/\s+(@!?U?P\w+\s+)?(?<name>[A-Z][A-Z0-9_.]*)(?<rest>[^;]*);", RegexOptions.Multiline)]

@@ -54,7 +54,8 @@ internal static class KernelsCommand
         var occupancy = Occupancy.Of(used.Threads, used.Registers, used.SharedBytes);
         var row = string.Create(
             CultureInfo.InvariantCulture,
-            $"| {kernel} | {used.Threads} | {used.Registers} | {used.SharedBytes} | {occupancy.Groups} | {100 * occupancy.Share:0} % | {occupancy.Limit} |");
+            $"| {kernel} | {used.Threads} | {used.Registers} | {used.SharedBytes} | {occupancy.Groups} | {100 * occupancy.Share:0} % ") +
+            $"| {occupancy.Limit} |";
         if (tools.Cuobjdump is null) return row + string.Concat(Enumerable.Repeat(" |", 12));
         var sass = tools.Disassemble(cubin);
         File.WriteAllText(Path.ChangeExtension(cubin, ".sass"), sass);

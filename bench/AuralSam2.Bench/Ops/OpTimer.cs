@@ -13,12 +13,6 @@ namespace AuralSam2.Bench.Ops;
 /// <param name="Result">What the first call came to.</param>
 internal readonly record struct OpTime(double Seconds, double BestSeconds, double HostSeconds, int Sets, ResultMark Result);
 
-/// <summary>
-/// Two numbers by which a peer sees whether it computes the same: the sum of all results, each times a value by rule, and their Euclidean
-/// norm. Another result, or the same in another order, moves the sum by about the norm.
-/// </summary>
-internal readonly record struct ResultMark(double Sum, double Norm);
-
 /// <summary>Times ops: warm-up, then rounds of many calls between two synchronisations.</summary>
 /// <param name="device">Where they run.</param>
 /// <param name="budget">Time for the rounds of an op, in seconds.</param>
@@ -54,7 +48,7 @@ internal sealed class OpTimer(Device device, double budget)
 
             // Before others: an op that works in place goes on from its own result.
             calls[0].Run();
-            var result = MarkOf(subject, operands);
+            var result = ResultMark.Of(device, operands.Where((_, i) => i < values.Length && subject.Operands[i].Role != OperandRole.Input));
             return Measure(calls) with { Result = result };
         }
         finally
@@ -90,25 +84,6 @@ internal sealed class OpTimer(Device device, double budget)
         var host = Stopwatch.GetElapsedTime(start).TotalSeconds;
         device.Synchronize();
         return (Stopwatch.GetElapsedTime(start).TotalSeconds / count, host / count);
-    }
-
-    private ResultMark MarkOf(OpCase subject, List<Tensor> operands)
-    {
-        double sum = 0, squares = 0;
-        for (var o = 0; o < subject.Operands.Length; o++)
-        {
-            if (subject.Operands[o].Role == OperandRole.Input) continue;
-            var values = device.Download(operands[o]);
-            var factors = new float[values.Length];
-            RuleTensor.Fill("", "checksum", 0, 1, factors);
-            for (var i = 0; i < values.Length; i++)
-            {
-                sum += (double)values[i] * factors[i];
-                squares += (double)values[i] * values[i];
-            }
-        }
-
-        return new ResultMark(sum, Math.Sqrt(squares));
     }
 
     private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);

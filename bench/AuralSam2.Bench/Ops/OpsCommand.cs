@@ -11,7 +11,7 @@ internal static class OpsCommand
     {
         var op = new Option<string?>("--op") { Description = "only this op" };
         var device = DeviceOption.Create();
-        var threads = new Option<int>("--threads") { Description = "threads of the processor", DefaultValueFactory = _ => Environment.ProcessorCount };
+        var threads = DeviceOption.Threads();
         var budget = new Option<double>("--budget") { Description = "seconds for the rounds of one case", DefaultValueFactory = _ => 0.3 };
         var quick = new Option<bool>("--quick") { Description = "the registry's tiny cases, a few rounds: shows that it works, not how fast" };
         var json = new Option<FileInfo?>("--json") { Description = "file that receives the same as JSON" };
@@ -24,8 +24,7 @@ internal static class OpsCommand
             using var opened = DeviceOption.Open(parsed.GetValue(device)!, parsed.GetValue(threads));
             var isQuick = parsed.GetValue(quick) || opened is EmulatorDevice;
             var cases = OpRegistry.Cases.Where(c => (isQuick ? c.Tiny : c.Real) && c.Matches(parsed.GetValue(op)));
-            var report = Run(opened, [.. cases], isQuick ? 0 : parsed.GetValue(budget)) with { Quick = isQuick };
-            JsonFile.Write(parsed.GetValue(json), report);
+            var report = Run(opened, [.. cases], isQuick ? 0 : parsed.GetValue(budget), isQuick, parsed.GetValue(json));
             return report.Cases.All(row => row.Error is null or OpRow.NoKernel) ? 0 : 1;
         });
         return command;
@@ -34,11 +33,12 @@ internal static class OpsCommand
     /// <summary>Whether a case is of the op that was asked for; null asks for all.</summary>
     public static bool Matches(this OpCase c, string? op) => op is null || c.Op.Equals(op, StringComparison.OrdinalIgnoreCase);
 
-    private static OpsReport Run(Device device, OpCase[] cases, double budget)
+    private static OpsReport Run(Device device, OpCase[] cases, double budget, bool quick, FileInfo? json)
     {
         var roofline = Roofline.Measure(device);
         var timer = new OpTimer(device, budget);
         var rows = new List<OpRow>();
+        var report = new OpsReport(device.Name, roofline, Machine.Here(), rows) { Quick = quick };
         Console.WriteLine($"{device.Name}: {roofline}; medians");
         Console.WriteLine(OpRow.Header);
         foreach (var c in cases)
@@ -53,10 +53,12 @@ internal static class OpsCommand
             }
 
             Console.WriteLine(rows[^1]);
+            JsonFile.Write(json, report); // should time run out, what there is remains
         }
 
-        var after = roofline.Or(Roofline.Measure(device));
-        Console.WriteLine($"afterwards: {after}");
-        return new OpsReport(device.Name, after, Machine.Here(), rows);
+        report = report with { Roofline = roofline.Or(Roofline.Measure(device)) };
+        Console.WriteLine($"afterwards: {report.Roofline}");
+        JsonFile.Write(json, report);
+        return report;
     }
 }

@@ -85,5 +85,6 @@ internal sealed record OpRow(string Op, string Label, IReadOnlyList<OperandShape
             $"{Op,-18}{Label,-62}{Ms,9:F4}{HostMs,9:F4}{Gflops,10:F1}{Gbs,9:F1}{OfFma,8:P0}{OfCopy,9:P0}{OfRoof,9:P0}");
 
     private static OpRow Of(OpCase c) => new(
-        c.Op, c.Label, [.. c.Operands.Select(o => new OperandShape(o.Name, o.Role.ToString(), o.Shape, o.RowGap, o.Offset, o.Scale))], c.Flops, c.Bytes, Sets: 1);
+        c.Op, c.Label, [.. c.Operands.Select(o => new OperandShape(o.Name, o.Role.ToString(), o.Shape, o.RowGap, o.Offset, o.Scale))],
+        c.Flops, c.Bytes, Sets: 1);
 }

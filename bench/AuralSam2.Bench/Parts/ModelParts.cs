@@ -40,9 +40,6 @@ internal sealed class ModelParts : IDisposable
         examples = Noise("examples", Frames, 2, LogMel.ExampleFrames, LogMel.Bands);
     }
 
-    /// <summary>Edge of the image in pixels.</summary>
-    public int ImageSize => model.ImageSize;
-
     /// <summary>All parts, in the order in which a clip meets them; a later one needs what an earlier one made.</summary>
     public IEnumerable<Part> All()
     {
@@ -50,8 +47,8 @@ internal sealed class ModelParts : IDisposable
         yield return new Part($"image encoder {name}", () => sam2.ImageEncoder.Forward(image));
         if (device is EmulatorDevice) yield break; // VGGish, which every later part needs, would take it minutes
         var embeddings = Own(2 * Frames, Vggish.EmbeddingChannels);
-        yield return new Part(
-            $"VGGish, {2 * Frames} examples", () => fuser.Vggish.Forward(examples.Reshape(2 * Frames, LogMel.ExampleFrames, LogMel.Bands, 1), embeddings));
+        var heard = examples.Reshape(2 * Frames, LogMel.ExampleFrames, LogMel.Bands, 1);
+        yield return new Part($"VGGish, {2 * Frames} examples", () => fuser.Vggish.Forward(heard, embeddings));
         yield return Fuser(fuser);
         for (var frame = 0; frame < Frames; frame++) window.Encode(frame, image);
         window.Fuse(Frames, examples, text: default);

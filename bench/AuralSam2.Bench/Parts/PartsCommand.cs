@@ -10,25 +10,29 @@ internal static class PartsCommand
 
     public static Command Create()
     {
+        var only = new Option<string?>("--part") { Description = "only parts whose names contain this, for example trunk" };
         var device = DeviceOption.Create();
-        var threads = new Option<int>("--threads") { Description = "threads of the processor", DefaultValueFactory = _ => Environment.ProcessorCount };
+        var threads = DeviceOption.Threads();
         var budget = new Option<double>("--budget") { Description = "seconds for the rounds of one part", DefaultValueFactory = _ => 2 };
         var quick = new Option<bool>("--quick") { Description = "the fixtures' own small model, few rounds: shows that it works, not how fast" };
         var json = new Option<FileInfo?>("--json") { Description = "file that receives the same as JSON" };
-        var command = new Command("parts", "times the parts of the model, from the trunks to a whole clip") { device, threads, budget, quick, json };
+        var command = new Command("parts", "times the parts of the model, from the trunks to a whole clip")
+        {
+            only, device, threads, budget, quick, json,
+        };
         command.SetAction(parsed =>
         {
             using var opened = DeviceOption.Open(parsed.GetValue(device)!, parsed.GetValue(threads));
             var isQuick = parsed.GetValue(quick) || opened is EmulatorDevice;
-            var report = new PartsRun(opened, isQuick ? 0 : parsed.GetValue(budget)).Run(isQuick ? ["mini"] : Trunks, isQuick ? "mini" : "t");
-            JsonFile.Write(parsed.GetValue(json), report);
+            var run = new PartsRun(opened, isQuick ? 0 : parsed.GetValue(budget), parsed.GetValue(only) ?? "", parsed.GetValue(json));
+            var report = run.Run(isQuick ? ["mini"] : Trunks, isQuick ? "mini" : "t");
             return report.Parts.All(p => p.Error is null) ? 0 : 1;
         });
         return command;
     }
 
     /// <summary>Times everything; what fails is a row like any other.</summary>
-    private sealed class PartsRun(Device device, double budget)
+    private sealed class PartsRun(Device device, double budget, string only, FileInfo? json)
     {
         private readonly Roofline roofline = Roofline.Measure(device);
         private readonly List<PartRow> rows = [];
@@ -37,31 +41,43 @@ internal static class PartsCommand
         {
             Console.WriteLine($"{device.Name}: {roofline}; medians");
             Console.WriteLine(PartRow.Header);
-            foreach (var trunk in trunks)
+            foreach (var trunk in trunks.Where(t => IsWanted($"trunk {t}")))
             {
                 Try($"trunk {trunk}", () =>
                 {
                     using var loaded = new TrunkPart(device, trunk);
-                    Add(loaded.Part);
+                    Add(loaded.Part.Measure(device, budget, roofline) with { Result = loaded.Mark() });
                 });
             }
 
-            var size = 0;
-            Try($"model {model}", () =>
-            {
-                using var parts = new ModelParts(device, model);
-                size = parts.ImageSize;
-                foreach (var part in parts.All()) Try(part.Name, () => Add(part));
-            });
-            return new PartsReport(device.Name, roofline.Or(Roofline.Measure(device)), Machine.Here(), size, rows);
+            // A trunk alone needs no model.
+            if (!only.StartsWith("trunk", StringComparison.OrdinalIgnoreCase)) RunModel(model);
+            return Write(roofline.Or(Roofline.Measure(device)));
         }
 
-        private void Add(Part part) => Add(part.Measure(device, budget, roofline));
+        private void RunModel(string name)
+        {
+            Try($"model {name}", () =>
+            {
+                using var parts = new ModelParts(device, name);
+                foreach (var part in parts.All().Where(p => IsWanted(p.Name))) Try(part.Name, () => Add(part.Measure(device, budget, roofline)));
+            });
+        }
+
+        private bool IsWanted(string name) => name.Contains(only, StringComparison.OrdinalIgnoreCase);
 
         private void Add(PartRow row)
         {
             rows.Add(row);
             Console.WriteLine(row);
+            Write(roofline); // should time run out, what there is remains
+        }
+
+        private PartsReport Write(Roofline limits)
+        {
+            var report = new PartsReport(device.Name, limits, Machine.Here(), rows);
+            JsonFile.Write(json, report);
+            return report;
         }
 
         private void Try(string name, Action action)

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 namespace AuralSam2.Bench.Parts;
 
 /// <summary>What <c>parts</c> measured.</summary>
-internal sealed record PartsReport(string Device, Roofline Roofline, Machine Machine, int ImageSize, IReadOnlyList<PartRow> Parts);
+internal sealed record PartsReport(string Device, Roofline Roofline, Machine Machine, IReadOnlyList<PartRow> Parts);
 
 /// <summary>One part.</summary>
 internal sealed record PartRow(string Name)
@@ -22,6 +22,9 @@ internal sealed record PartRow(string Name)
 
     /// <summary>Share of the FMA peak.</summary>
     public double? OfFma { get; init; }
+
+    /// <summary>What a trunk's feature maps come to, for peers.</summary>
+    public ResultMark? Result { get; init; }
 
     /// <summary>Why nothing was measured.</summary>
     public string? Error { get; init; }

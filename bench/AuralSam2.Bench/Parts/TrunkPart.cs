@@ -9,6 +9,8 @@ namespace AuralSam2.Bench.Parts;
 internal sealed class TrunkPart : IDisposable
 {
     private readonly ParameterBinder binder;
+    private readonly Hiera hiera;
+    private readonly Tensor image;
 
     /// <summary>Loads a trunk.</summary>
     /// <param name="device">Where.</param>
@@ -17,14 +19,21 @@ internal sealed class TrunkPart : IDisposable
     {
         binder = new ParameterBinder(device, new WeightReader(new RuleWeights()));
         var config = Sam2Config.Named(name);
-        var hiera = new Hiera(config.Trunk, config.ImageSize, binder, "image_encoder.trunk");
+        hiera = new Hiera(config.Trunk, config.ImageSize, binder, "image_encoder.trunk");
         var values = new float[config.ImageSize * config.ImageSize * 3];
         RuleTensor.Fill("", "input.image", 0, 2, values);
-        var image = binder.Upload(values, config.ImageSize, config.ImageSize, 3);
+        image = binder.Upload(values, config.ImageSize, config.ImageSize, 3);
         Part = new Part($"trunk {name}", () => hiera.Forward(image));
     }
 
     public Part Part { get; }
+
+    /// <summary>What its four feature maps come to.</summary>
+    public ResultMark Mark()
+    {
+        using var scope = binder.Device.Scope();
+        return ResultMark.Of(binder.Device, hiera.Forward(image));
+    }
 
     /// <inheritdoc/>
     public void Dispose() => binder.Dispose();

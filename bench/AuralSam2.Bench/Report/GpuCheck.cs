@@ -47,11 +47,11 @@ internal sealed record VerifiedStage(string Name, double RelativeError, double B
 /// <summary>What <c>aural verify --json</c> prints.</summary>
 internal sealed record VerifiedFiles(string Device, IReadOnlyList<VerifiedFile> Files);
 
-/// <summary>What <c>bench/torch/ops.py</c> measured.</summary>
+/// <summary>What <c>bench/torch/ops.py</c> or <c>trunks.py</c> measured.</summary>
 internal sealed record TorchReport(string Torch, string? Cuda, string Device, IReadOnlyList<TorchRow> Cases)
 {
-    /// <summary>The row of a case of ours.</summary>
-    public TorchRow? Of(OpRow row) => Cases.FirstOrDefault(c => c.Op == row.Op && c.Label == row.Label);
+    /// <summary>The row of a case of ours; parts of the model have no op.</summary>
+    public TorchRow? Of(string op, string label) => Cases.FirstOrDefault(c => c.Op == op && c.Label == label);
 }
 
 /// <summary>One case in PyTorch.</summary>
@@ -67,6 +67,14 @@ internal sealed record TorchRow(string Op, string Label, double? Ms, string? How
 
     /// <summary>A race over another course is none.</summary>
     public bool ComputesTheSame => Difference <= MostDifference;
+
+    /// <summary>Three cells of a table: its time, over ours, and how it was written; or why there is nothing to compare.</summary>
+    public static string Cells(TorchRow? row, double? oursMs) => row switch
+    {
+        { Ms: { } ms, ComputesTheSame: true } => string.Create(CultureInfo.InvariantCulture, $" {ms:0.0000} | {ms / oursMs:0.00} | {row.How} |"),
+        { Ms: not null } => string.Create(CultureInfo.InvariantCulture, $" | | not the same result: {row.Difference:0.0e+00} apart |"),
+        _ => $" | | {row?.Error?.Replace("|", "\\|", StringComparison.Ordinal)} |",
+    };
 }
 
 /// <summary>Everything that one run of <c>tools/gpu-check.sh</c> found out.</summary>
@@ -85,6 +93,8 @@ internal sealed record GpuCheck(string Date, IReadOnlyDictionary<string, string>
 
     public TorchReport? Torch { get; init; }
 
+    public TorchReport? TorchTrunks { get; init; }
+
     /// <summary>Gathers what the steps left in a folder.</summary>
     public static GpuCheck Gather(string folder)
     {
@@ -100,7 +110,8 @@ internal sealed record GpuCheck(string Date, IReadOnlyDictionary<string, string>
             Verify = Read<VerifiedFiles>("verify"),
             Ops = Read<OpsReport>("ops"),
             Parts = Read<PartsReport>("parts"),
-            Torch = Read<TorchReport>("torch"),
+            Torch = Read<TorchReport>("torch-ops"),
+            TorchTrunks = Read<TorchReport>("torch-trunks"),
         };
     }
 

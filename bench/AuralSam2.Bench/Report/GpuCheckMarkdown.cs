@@ -7,6 +7,8 @@ namespace AuralSam2.Bench.Report;
 /// <summary>A check as people read it.</summary>
 internal sealed class GpuCheckMarkdown(GpuCheck check)
 {
+    private static readonly (string Heads, string Rules) PeerColumns = (" PyTorch ms | ratio | its way |", "--:|--:|---|");
+
     private readonly StringBuilder text = new();
 
     /// <summary>The Markdown file.</summary>
@@ -87,24 +89,23 @@ internal sealed class GpuCheckMarkdown(GpuCheck check)
         Line("*Of roof*: the time at the limits above over the time taken. *Host*: what the processor needs to hand a call over; where it is no less");
         Line("than the time, the device waited for it.");
         if (check.Torch is { } torch)
-            Line($"PyTorch {torch.Torch}{(torch.Cuda is null ? "" : $", CUDA {torch.Cuda}")}, float32 without TF32, with the same operands; *ratio* is its time over ours.");
+        {
+            var cuda = torch.Cuda is null ? "" : $", CUDA {torch.Cuda}";
+            Line($"PyTorch {torch.Torch}{cuda}, float32 without TF32, with the same operands; *ratio* is its time over ours.");
+        }
 
         Line();
-        var peer = check.Torch is null ? ("", "") : (" PyTorch ms | ratio | its way |", "--:|--:|---|");
+        var peer = check.Torch is null ? default : PeerColumns;
         Table(
-            $"| op | case | ms | host ms | GFLOP/s | GB/s | of FMA | of copy | of roof |{peer.Item1}", $"|---|---|--:|--:|--:|--:|--:|--:|--:|{peer.Item2}",
+            $"| op | case | ms | host ms | GFLOP/s | GB/s | of FMA | of copy | of roof |{peer.Heads}",
+            $"|---|---|--:|--:|--:|--:|--:|--:|--:|{peer.Rules}",
             ops.Cases.Select(c =>
             {
                 var row = c.Ms is null
                     ? $"| {c.Op} | {c.Label} | {Cell(c.Error)} | | | | | | |"
-                    : Text($"| {c.Op} | {c.Label} | {c.Ms:0.0000} | {c.HostMs:0.0000} | {c.Gflops:0} | {c.Gbs:0} | {c.OfFma:P0} | {c.OfCopy:P0} | {c.OfRoof:P0} |");
-                if (check.Torch is not { } other) return row;
-                return row + other.Of(c) switch
-                {
-                    { Ms: { } ms, ComputesTheSame: true } theirs => Text($" {ms:0.0000} | {ms / c.Ms:0.00} | {theirs.How} |"),
-                    { Ms: not null } theirs => Text($" | | not the same result: {theirs.Difference:0.0e+00} apart |"),
-                    var theirs => $" | | {Cell(theirs?.Error)} |",
-                };
+                    : Text($"| {c.Op} | {c.Label} | {c.Ms:0.0000} | {c.HostMs:0.0000} | {c.Gflops:0} | {c.Gbs:0} ") +
+                        Text($"| {c.OfFma:P0} | {c.OfCopy:P0} | {c.OfRoof:P0} |");
+                return check.Torch is { } other ? row + TorchRow.Cells(other.Of(c.Op, c.Label), c.Ms) : row;
             }));
     }
 
@@ -113,9 +114,16 @@ internal sealed class GpuCheckMarkdown(GpuCheck check)
         if (check.Parts is not { } parts) return;
         Line("## Parts of the model");
         Line();
-        Table("| part | ms | best ms | GFLOP | GFLOP/s | of FMA |", "|---|--:|--:|--:|--:|--:|", parts.Parts.Select(p => p.Ms is null
-            ? $"| {p.Name} | {Cell(p.Error)} | | | | |"
-            : Text($"| {p.Name} | {p.Ms:0.00} | {p.BestMs:0.00} | {p.Gflop:0.0} | {p.Gflops:0} | {p.OfFma:P0} |")));
+        var peer = check.TorchTrunks is null ? default : PeerColumns;
+        Table(
+            $"| part | ms | best ms | GFLOP | GFLOP/s | of FMA |{peer.Heads}", $"|---|--:|--:|--:|--:|--:|{peer.Rules}",
+            parts.Parts.Select(p =>
+            {
+                var row = p.Ms is null
+                    ? $"| {p.Name} | {Cell(p.Error)} | | | | |"
+                    : Text($"| {p.Name} | {p.Ms:0.00} | {p.BestMs:0.00} | {p.Gflop:0.0} | {p.Gflops:0} | {p.OfFma:P0} |");
+                return check.TorchTrunks is { } other ? row + TorchRow.Cells(other.Of("trunk", p.Name), p.Ms) : row;
+            }));
     }
 
     private void Table(string head, string rule, IEnumerable<string> rows)

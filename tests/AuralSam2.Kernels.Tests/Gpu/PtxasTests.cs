@@ -30,7 +30,10 @@ public sealed class PtxasTests
         var now = ResourceTable.Of(tools.Release, measured);
         if (update) File.WriteAllText(Baseline, now.ToMarkdown());
         else if (string.Join('\n', table.Differences(now)) is { Length: > 0 } differences)
-            Assert.Fail($"kernels are not what {Path.GetRelativePath(Repository.Root, Baseline)} says:\n{differences}\nif that is meant: {ResourceTable.Update}");
+        {
+            var file = Path.GetRelativePath(Repository.Root, Baseline);
+            Assert.Fail($"kernels are not what {file} says:\n{differences}\nif that is meant: {ResourceTable.Update}");
+        }
     }
 
     /// <summary>A peak is one only where the compiler left nothing but the multiply-adds.</summary>

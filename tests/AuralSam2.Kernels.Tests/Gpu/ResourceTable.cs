@@ -61,7 +61,8 @@ internal sealed partial record ResourceTable(string Release, IReadOnlyList<Resou
             |---|---|--:|--:|--:|
 
             """);
-        foreach (var r in Rows) text.AppendLine(CultureInfo.InvariantCulture, $"| {r.Kernel} | {r.Architecture} | {r.Threads} | {r.Registers} | {r.SharedBytes} |");
+        foreach (var r in Rows)
+            text.AppendLine(CultureInfo.InvariantCulture, $"| {r.Kernel} | {r.Architecture} | {r.Threads} | {r.Registers} | {r.SharedBytes} |");
         return text.ToString().ReplaceLineEndings("\n");
     }
 
