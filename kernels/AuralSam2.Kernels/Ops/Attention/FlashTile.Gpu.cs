@@ -35,7 +35,7 @@ internal readonly struct FlashGroup<TMap>
     {
         this.arguments = arguments;
         plan = arguments.Plan;
-        shared = SharedMemory.GetDynamic<Float4>();
+        shared = SharedQuads.Get();
         tables = shared.Cast<Rows4>();
         thread = GroupThread.Current;
         (row, lane) = plan.Seat(thread.Index);

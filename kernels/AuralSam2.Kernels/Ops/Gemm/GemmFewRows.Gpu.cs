@@ -29,7 +29,7 @@ internal static class SimtFewRows
         where TRows : struct, IRowSource<TCursor>
         where TCursor : struct
     {
-        var shared = SharedMemory.GetDynamic<Float4>();
+        var shared = SharedQuads.Get();
         var (thread, groups) = (GroupThread.Current, Grid.DimX);
         var across = 1 << arguments.AcrossBits;
         for (var index = Grid.IdxX; index < arguments.Tiles; index += groups)

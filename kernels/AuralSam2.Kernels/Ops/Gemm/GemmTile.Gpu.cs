@@ -162,7 +162,7 @@ internal static class SimtGemmTile
         where TCursor : struct
         where TSteps : struct, ISteps
     {
-        var shared = SharedMemory.GetDynamic<Float4>();
+        var shared = SharedQuads.Get();
         var (thread, groups) = (GroupThread.Current, Grid.DimX);
         for (var index = Grid.IdxX; index < arguments.Tiles; index += groups)
         {

@@ -132,7 +132,7 @@ internal static class ResizeGpu
     internal static void ResizeAntialiased(BlendArguments arguments)
     {
         var (down, across) = (arguments.Down, arguments.Across);
-        var blended = SharedMemory.GetDynamic<Float4>();
+        var blended = SharedQuads.Get();
         var scalars = blended.Cast<float>();
         var target = Grid.IdxX / arguments.Chunks; // of all planes, one below the other
         var column0 = (Grid.IdxX - (target * arguments.Chunks)) * Group.DimX;
