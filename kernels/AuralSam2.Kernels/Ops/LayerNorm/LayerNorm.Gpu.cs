@@ -14,7 +14,6 @@ internal static class LayerNormGpu
     private const int Threads = 128;
 
     /// <summary>log2 of the lanes of a warp.</summary>
-    private const int WarpBits = 5;
 
     /// <summary>Quads that a lane keeps.</summary>
     private const int Kept = 4;
@@ -86,7 +85,7 @@ internal static class LayerNormGpu
         var threads = device.GroupSize(Kernel);
         // As many quads for a lane as it keeps: more loads are on their way at once, and fewer sums need a shuffle.
         var wanted = BitOperations.Log2(BitOperations.RoundUpToPowerOf2((uint)((x.Columns + (4 * Kept) - 1) / (4 * Kept))));
-        var laneBits = Math.Min(wanted, Math.Min(WarpBits, BitOperations.Log2((uint)threads)));
+        var laneBits = Math.Min(wanted, BitOperations.Log2((uint)Math.Min(LaneSum.MaxShuffled(device), threads)));
         var arguments = new Arguments(
             QuadView.Of(device, x), QuadView.Of(device, add), QuadView.Of(device, y), QuadView.Of(device, norm.Weight),
             QuadView.Of(device, norm.Bias), norm.Epsilon, activation, laneBits);
