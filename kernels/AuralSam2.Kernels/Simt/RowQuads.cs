@@ -71,6 +71,18 @@ internal readonly record struct ColumnQuad(int First, int Count, int Vector)
     /// <summary>True where there is no column.</summary>
     public bool IsEmpty => Count <= 0;
 
+    /// <summary>True where one 128-bit access moves it.</summary>
+    public bool IsVector => Vector != 0 & Count >= 4;
+
+    /// <summary>
+    /// The same where <see cref="IsVector"/>, said as constants: a kernel with many loads branches once, and the compiler makes one copy of its
+    /// code for 128-bit accesses and one for the rest.
+    /// </summary>
+    public ColumnQuad AsVector => new(First, 4, 1);
+
+    /// <summary>The other copy.</summary>
+    public ColumnQuad AsScalars => new(First, Count, 0);
+
     /// <summary>Reads it from a row; zeros behind the row's end.</summary>
     public Float4 Load(ArrayView<float> row)
     {
@@ -93,7 +105,4 @@ internal readonly record struct ColumnQuad(int First, int Count, int Vector)
         if (Count > 2) row[First + 2] = value.Z;
         if (Count > 3) row[First + 3] = value.W;
     }
-
-    /// <summary>True where one 128-bit access moves it.</summary>
-    public bool IsVector => Vector != 0 & Count >= 4;
 }

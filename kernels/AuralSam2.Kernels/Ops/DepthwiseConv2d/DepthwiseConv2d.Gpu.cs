@@ -44,9 +44,8 @@ internal static class DepthwiseConv2dGpu
     {
         var (run, quad) = arguments.Walk.OfThisThread();
         if (quad.IsEmpty) return;
-        // Said as constants, so that the compiler drops the other way of reading from either copy.
-        if (quad.IsVector) Convolve(arguments, run, new ColumnQuad(quad.First, 4, 1));
-        else Convolve(arguments, run, new ColumnQuad(quad.First, quad.Count, 0));
+        if (quad.IsVector) Convolve(arguments, run, quad.AsVector);
+        else Convolve(arguments, run, quad.AsScalars);
     }
 
     private static void Convolve(Arguments arguments, int run, ColumnQuad quad)

@@ -75,20 +75,29 @@ internal static class MaskProductGpu
         for (var c = channel; c < arguments.Tokens.Columns; c += stepChannel)
         {
             var quad = new ColumnQuad(c, arguments.Tokens.Columns - c, arguments.Vector);
-            Float4 p0 = Load(arguments.Pixels, pixel, quad), p1 = Load(arguments.Pixels, pixel + stepPixel, quad);
-            Float4 p2 = Load(arguments.Pixels, pixel + (2 * stepPixel), quad), p3 = Load(arguments.Pixels, pixel + (3 * stepPixel), quad);
-            Float4 t0 = Load(arguments.Tokens, token, quad), t1 = Load(arguments.Tokens, token + 1, quad);
-            Float4 t2 = Load(arguments.Tokens, token + 2, quad), t3 = Load(arguments.Tokens, token + 3, quad);
-            sums = sums.AddOuter(new Float4(p0.X, p1.X, p2.X, p3.X), new Float4(t0.X, t1.X, t2.X, t3.X));
-            sums = sums.AddOuter(new Float4(p0.Y, p1.Y, p2.Y, p3.Y), new Float4(t0.Y, t1.Y, t2.Y, t3.Y));
-            sums = sums.AddOuter(new Float4(p0.Z, p1.Z, p2.Z, p3.Z), new Float4(t0.Z, t1.Z, t2.Z, t3.Z));
-            sums = sums.AddOuter(new Float4(p0.W, p1.W, p2.W, p3.W), new Float4(t0.W, t1.W, t2.W, t3.W));
+            sums = quad.IsVector
+                ? AddProducts(sums, arguments, pixel, stepPixel, token, quad.AsVector)
+                : AddProducts(sums, arguments, pixel, stepPixel, token, quad.AsScalars);
         }
 
         return sums;
     }
 
-    private static Float4 Load(RowView rows, int row, ColumnQuad quad) => row < rows.Rows ? rows.Load(row, quad) : default;
+    private static Quad AddProducts(Quad sums, Arguments arguments, int pixel, int stepPixel, int token, ColumnQuad quad)
+    {
+        Float4 p0 = Load(arguments.Pixels, pixel, quad), p1 = Load(arguments.Pixels, pixel + stepPixel, quad);
+        Float4 p2 = Load(arguments.Pixels, pixel + (2 * stepPixel), quad), p3 = Load(arguments.Pixels, pixel + (3 * stepPixel), quad);
+        Float4 t0 = Load(arguments.Tokens, token, quad), t1 = Load(arguments.Tokens, token + 1, quad);
+        Float4 t2 = Load(arguments.Tokens, token + 2, quad), t3 = Load(arguments.Tokens, token + 3, quad);
+        return sums
+            .AddOuter(new Float4(p0.X, p1.X, p2.X, p3.X), new Float4(t0.X, t1.X, t2.X, t3.X))
+            .AddOuter(new Float4(p0.Y, p1.Y, p2.Y, p3.Y), new Float4(t0.Y, t1.Y, t2.Y, t3.Y))
+            .AddOuter(new Float4(p0.Z, p1.Z, p2.Z, p3.Z), new Float4(t0.Z, t1.Z, t2.Z, t3.Z))
+            .AddOuter(new Float4(p0.W, p1.W, p2.W, p3.W), new Float4(t0.W, t1.W, t2.W, t3.W));
+    }
+
+    /// <summary>The last row stands in for those behind it, whose sums nobody asks for: no load waits for a branch.</summary>
+    private static Float4 Load(RowView rows, int row, ColumnQuad quad) => rows.Load(IntrinsicMath.Min(row, rows.Rows - 1), quad);
 
     private static void StoreTokens(ArrayView<float> partials, int at, int step, Float4 tokens)
     {
