@@ -48,6 +48,7 @@ internal static class SimtMath
     }
 
     /// <summary>2^x, relative error below 3e-7, for x up to 127; arguments below -126 give about 1e-38.</summary>
+    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
     public static float Exp2(float x)
     {
         x = x < -126f ? -126f : x;

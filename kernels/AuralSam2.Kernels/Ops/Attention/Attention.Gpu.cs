@@ -6,10 +6,10 @@ namespace AuralSam2.Kernels.Ops;
 /// <summary>Attention of sequences on a GPU.</summary>
 internal static class AttentionGpu
 {
-    public static readonly GpuKernel<FlashArguments<SequenceMap>> Narrow = new(Attend64, 64, GpuKernel.SharedLimit, residentGroups: 4);
-    public static readonly GpuKernel<FlashArguments<SequenceMap>> Medium = new(Attend96, 64, GpuKernel.SharedLimit, residentGroups: 4);
-    public static readonly GpuKernel<FlashArguments<SequenceMap>> Wide = new(Attend256, 128, GpuKernel.SharedLimit, residentGroups: 2);
-    public static readonly GpuKernel<CombineArguments<SequenceMap>> Combine = new(AttendCombine, 128);
+    public static readonly GpuKernel<FlashArguments<SequenceMap>> Narrow = FlashWidth.Narrow.Kernel<SequenceMap>(Attend64);
+    public static readonly GpuKernel<FlashArguments<SequenceMap>> Medium = FlashWidth.Medium.Kernel<SequenceMap>(Attend96);
+    public static readonly GpuKernel<FlashArguments<SequenceMap>> Wide = FlashWidth.Wide.Kernel<SequenceMap>(Attend256);
+    public static readonly GpuKernel<CombineArguments<SequenceMap>> Combine = new(AttendCombine, FlashCombine.Threads, FlashCombine.Threads * FlashCombine.SharedFloats);
 
     private static readonly FlashKernels<SequenceMap> Kernels = new(Narrow, Medium, Wide, Combine);
 
@@ -18,15 +18,15 @@ internal static class AttentionGpu
         if (q.Rows == 0) return;
         var (queries, keys) = (q.Rows / batch, k.Rows / batch);
         Kernels.Run(
-            device, q, k, v, y, default, new SequenceMap(queries, keys),
+            device, (q, k, v, y), padding: default, new SequenceMap(queries, keys),
             new FlashShape(batch, heads, queries, keys, q.Columns / heads, Corners: 1), linearScale);
     }
 
-    internal static void Attend64(FlashArguments<SequenceMap> arguments) => new FlashGroup<SequenceMap>(arguments).Attend<StripPair<Strip, Strip>, StripPair<Strip, Strip>>();
+    internal static void Attend64(FlashArguments<SequenceMap> arguments) => new FlashGroup<SequenceMap>(arguments).AttendNarrow();
 
-    internal static void Attend96(FlashArguments<SequenceMap> arguments) => new FlashGroup<SequenceMap>(arguments).Attend<StripPair<Strip, Strip>, StripPair<StripPair<Strip, Strip>, Strip>>();
+    internal static void Attend96(FlashArguments<SequenceMap> arguments) => new FlashGroup<SequenceMap>(arguments).AttendMedium();
 
-    internal static void Attend256(FlashArguments<SequenceMap> arguments) => new FlashGroup<SequenceMap>(arguments).Attend<Strip, StripPair<StripPair<Strip, Strip>, StripPair<Strip, Strip>>>();
+    internal static void Attend256(FlashArguments<SequenceMap> arguments) => new FlashGroup<SequenceMap>(arguments).AttendWide();
 
     internal static void AttendCombine(CombineArguments<SequenceMap> arguments) => FlashCombine.Run(arguments);
 }

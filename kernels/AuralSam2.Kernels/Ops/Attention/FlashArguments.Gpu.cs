@@ -39,18 +39,6 @@ internal readonly record struct FlashArguments<TMap>(
     TMap Map, FlashPlan Plan, float Scale, int Softmax, int WholeQuads, int Combines)
     where TMap : unmanaged, ITokenMap;
 
-/// <summary>Arguments of the kernels that put splits together.</summary>
-/// <param name="Partials">Results of all splits, before their division by the sums: rows of whole quads.</param>
-/// <param name="Statistics">Maximum and sum of the weights of each row.</param>
-/// <param name="Y">The result.</param>
-/// <param name="Map">Where tokens lie.</param>
-/// <param name="Plan">How the work was cut.</param>
-/// <param name="Lanes">Threads that share a row: a power of two that divides the group.</param>
-/// <param name="Softmax">0: partial results are added as they are.</param>
-internal readonly record struct CombineArguments<TMap>(
-    ArrayView<Float4> Partials, ArrayView<float> Statistics, RowView Y, TMap Map, FlashPlan Plan, int Lanes, int Softmax)
-    where TMap : unmanaged, ITokenMap;
-
 /// <summary>Rows of q, k or v.</summary>
 /// <param name="rows">The rows.</param>
 /// <param name="quads">The same in quads; empty where rows or heads do not consist of whole, aligned quads.</param>

@@ -25,9 +25,6 @@ internal readonly record struct FlashShape(int Sequences, int Heads, int Queries
 /// </remarks>
 internal readonly struct FlashPlan
 {
-    /// <summary>Threads that keep a multiprocessor busy.</summary>
-    public const int BusyThreads = 256;
-
     /// <summary>Keys after which the running maximum and sum move on, where there is a choice.</summary>
     private const int PreferredBlock = 64;
 
@@ -115,20 +112,20 @@ internal readonly struct FlashPlan
     /// <summary>Shared memory of a group.</summary>
     public readonly int SharedFloats;
 
-    private FlashPlan(FlashShape shape, int rowBits, int laneBits, int scoreStrips, int outputStrips, int depth, int blockKeys, int splitKeys)
+    private FlashPlan(FlashShape shape, FlashWidth width, int rowBits, int laneBits, int depth, int blockKeys, int splitKeys)
     {
         Shape = shape;
         HeadQuads = (shape.HeadDim + 3) / 4;
         (RowBits, Rows, LaneBits, Lanes, Threads) = (rowBits, 1 << rowBits, laneBits, 1 << laneBits, 1 << (rowBits + laneBits));
         (BlockQueries, QueryQuads, QueryQuadBits) = (8 * Rows, 2 * Rows, rowBits + 1);
         QueryBlocks = (shape.Queries + BlockQueries - 1) / BlockQueries;
-        TileKeys = 4 * scoreStrips * Lanes;
+        TileKeys = 4 * width.ScoreStrips * Lanes;
         (TileQuads, TileQuadBits) = (TileKeys / 4, BitOperations.Log2((uint)TileKeys) - 2);
         (BlockKeys, SplitKeys) = (blockKeys, splitKeys);
         Splits = (shape.Keys + splitKeys - 1) / splitKeys;
         Depth = depth;
         Slices = (shape.HeadDim + depth - 1) / depth;
-        PassQuads = outputStrips * Lanes;
+        PassQuads = width.OutputStrips * Lanes;
         (QueryStride, KeyStride) = (QueryQuads + 1, (TileKeys / 4) + 1);
         BuffersAt = Slices == 1 ? depth * QueryStride : 0;
         BufferQuads = Math.Max(depth * (Slices == 1 ? KeyStride : QueryStride + KeyStride), 4 * PassQuads);
@@ -147,26 +144,28 @@ internal readonly struct FlashPlan
     /// <summary>Groups of a launch.</summary>
     public long Groups => (long)Shape.Sequences * Shape.Heads * Splits * QueryBlocks;
 
+    /// <summary>Rows of partial results of a split.</summary>
+    public int PartialRows => Shape.Sequences * Shape.Heads * Shape.Queries;
+
     /// <summary>Passes over the weights.</summary>
     public int Passes => (HeadQuads + PassQuads - 1) / PassQuads;
 
     /// <summary>Cuts the work.</summary>
     /// <param name="shape">What is computed.</param>
-    /// <param name="scoreStrips">Strips of scores of a thread.</param>
-    /// <param name="outputStrips">Strips of outputs of a thread.</param>
+    /// <param name="width">The kernel.</param>
     /// <param name="threads">Most threads of a group.</param>
     /// <param name="multiprocessors">Of the device.</param>
-    /// <param name="busyGroups">Groups that keep a multiprocessor busy.</param>
-    public static FlashPlan For(FlashShape shape, int scoreStrips, int outputStrips, int threads, int multiprocessors, int busyGroups)
+    public static FlashPlan For(FlashShape shape, FlashWidth width, int threads, int multiprocessors)
     {
         var threadBits = BitOperations.Log2((uint)threads);
         var laneBits = (threadBits + 1) / 2;
         var rowBits = threadBits - laneBits;
         // Few queries: fewer rows, but a whole warp where there is one.
         while (rowBits > 0 && 4 << rowBits >= shape.Queries && rowBits + laneBits > 5) rowBits--;
-        FlashPlan Plan(int depth, int blockKeys, int splitKeys) => new(shape, rowBits, laneBits, scoreStrips, outputStrips, depth, blockKeys, splitKeys);
+        FlashPlan Plan(int depth, int blockKeys, int splitKeys) => new(shape, width, rowBits, laneBits, depth, blockKeys, splitKeys);
 
-        var least = Plan(8, 4 * scoreStrips << laneBits, 4 * scoreStrips << laneBits);
+        var tile = 4 * width.ScoreStrips << laneBits;
+        var least = Plan(8, tile, tile);
         var depth = PreferredDepth;
         if (least.Passes > 1)
         {
@@ -176,18 +175,18 @@ internal readonly struct FlashPlan
             depth = whole * (least.QueryStride + (2 * least.KeyStride)) <= room ? whole : room / (2 * (least.QueryStride + least.KeyStride)) / 8 * 8;
         }
 
-        least = Plan(depth, least.TileKeys, least.TileKeys);
-        var most = least.TileKeys * (1 + ((GpuKernel.SharedLimit - least.SharedFloats) / (least.TileKeys * ((4 * least.QueryStride) + 1))));
-        var unit = Math.Min(Math.Max(PreferredBlock, least.TileKeys), most);
+        least = Plan(depth, tile, tile);
+        var most = tile * (1 + ((GpuKernel.SharedLimit - least.SharedFloats) / (tile * ((4 * least.QueryStride) + 1))));
+        var unit = Math.Min(Math.Max(PreferredBlock, tile), most);
         var units = (shape.Keys + unit - 1) / unit;
         var fewest = least.Passes == 1 ? 1 : (units + (most / unit) - 1) / (most / unit);
         var (splits, lowest) = (fewest, long.MaxValue);
         for (var s = fewest; s <= units; s++)
         {
-            // The busiest multiprocessor decides, in units of keys: its groups, which take as long as if they were at least so many, begin and
-            // end with work of about two units each. A split costs a quarter of a unit when all are combined.
+            // The busiest multiprocessor decides. Its groups take as long as if it were full, and each begins and ends with the work of about
+            // two units; a split costs a quarter of a unit when all are combined.
             var groups = (((long)shape.Sequences * shape.Heads * least.QueryBlocks * s) + multiprocessors - 1) / multiprocessors;
-            var cost = (4 * Math.Max(groups, busyGroups) * (((units + s - 1) / s) + 2)) + s;
+            var cost = (4 * Math.Max(groups, width.ResidentGroups) * (((units + s - 1) / s) + 2)) + s;
             if (cost >= lowest) continue;
             (splits, lowest) = (s, cost);
         }
@@ -232,5 +231,5 @@ internal readonly struct FlashPlan
 
     /// <summary>The row of partial results of a split.</summary>
     public int PartialRow(int split, int sequence, int head, int query) =>
-        (((((split * Shape.Sequences) + sequence) * Shape.Heads) + head) * Shape.Queries) + query;
+        (split * PartialRows) + (((sequence * Shape.Heads) + head) * Shape.Queries) + query;
 }

@@ -18,10 +18,10 @@ internal interface IStrips
     static abstract int Count { get; }
 
     /// <summary>Adds the outer products of eight queries and of a quad of rows per strip.</summary>
-    void AddOuter(ArrayView<Float4> shared, long rows, int step, Octet queries);
+    void AddOuter(ArrayView<Float4> shared, long rows, int step, in Octet queries);
 
     /// <summary>Multiplies the sums of each query by a factor of its own.</summary>
-    void Scale(Octet factors);
+    void Scale(in Octet factors);
 
     /// <summary>Replaces all rows but the first ones.</summary>
     /// <param name="rows">Rows to keep, counted from the first strip's first.</param>
@@ -29,8 +29,8 @@ internal interface IStrips
     /// <param name="step">Quads from the first two strips to the others.</param>
     void Cut(int rows, int step, Octet replacement);
 
-    /// <summary>The largest sum of each query, not below <paramref name="least"/>.</summary>
-    Octet Largest(Octet least);
+    /// <summary>Raises the maximum of each query to its largest sum.</summary>
+    void Raise(ref Octet maximum);
 
     /// <summary>Stores rows to shared memory, <paramref name="stride"/> quads apart.</summary>
     void StoreRows(ArrayView<Float4> shared, long at, int stride, int step);
@@ -52,22 +52,22 @@ internal struct Strip : IStrips
     public static int Count => 1;
 
     [MethodImpl(Inline)]
-    public void AddOuter(ArrayView<Float4> shared, long rows, int step, Octet queries)
+    public void AddOuter(ArrayView<Float4> shared, long rows, int step, in Octet queries)
     {
         var factors = shared[rows];
-        row0 = queries.MultiplyAdd(factors.X, row0);
-        row1 = queries.MultiplyAdd(factors.Y, row1);
-        row2 = queries.MultiplyAdd(factors.Z, row2);
-        row3 = queries.MultiplyAdd(factors.W, row3);
+        row0.Accumulate(factors.X, queries);
+        row1.Accumulate(factors.Y, queries);
+        row2.Accumulate(factors.Z, queries);
+        row3.Accumulate(factors.W, queries);
     }
 
     [MethodImpl(Inline)]
-    public void Scale(Octet factors)
+    public void Scale(in Octet factors)
     {
-        row0 *= factors;
-        row1 *= factors;
-        row2 *= factors;
-        row3 *= factors;
+        row0.Scale(factors);
+        row1.Scale(factors);
+        row2.Scale(factors);
+        row3.Scale(factors);
     }
 
     public void Cut(int rows, int step, Octet replacement)
@@ -78,8 +78,13 @@ internal struct Strip : IStrips
         if (rows < 4) row3 = replacement;
     }
 
-    [MethodImpl(Inline)]
-    public readonly Octet Largest(Octet least) => least.Larger(row0).Larger(row1).Larger(row2).Larger(row3);
+    public readonly void Raise(ref Octet maximum)
+    {
+        maximum.Raise(row0);
+        maximum.Raise(row1);
+        maximum.Raise(row2);
+        maximum.Raise(row3);
+    }
 
     [MethodImpl(Inline)]
     public readonly void StoreRows(ArrayView<Float4> shared, long at, int stride, int step)
@@ -93,14 +98,14 @@ internal struct Strip : IStrips
     public readonly void StoreQueries(in FlashTarget target, Octet factors, int quad, int step)
     {
         if (quad >= target.Quads) return;
-        target.Store(target.Left.Row0, quad, factors.Left.X, new(row0.Left.X, row1.Left.X, row2.Left.X, row3.Left.X));
-        target.Store(target.Left.Row1, quad, factors.Left.Y, new(row0.Left.Y, row1.Left.Y, row2.Left.Y, row3.Left.Y));
-        target.Store(target.Left.Row2, quad, factors.Left.Z, new(row0.Left.Z, row1.Left.Z, row2.Left.Z, row3.Left.Z));
-        target.Store(target.Left.Row3, quad, factors.Left.W, new(row0.Left.W, row1.Left.W, row2.Left.W, row3.Left.W));
-        target.Store(target.Right.Row0, quad, factors.Right.X, new(row0.Right.X, row1.Right.X, row2.Right.X, row3.Right.X));
-        target.Store(target.Right.Row1, quad, factors.Right.Y, new(row0.Right.Y, row1.Right.Y, row2.Right.Y, row3.Right.Y));
-        target.Store(target.Right.Row2, quad, factors.Right.Z, new(row0.Right.Z, row1.Right.Z, row2.Right.Z, row3.Right.Z));
-        target.Store(target.Right.Row3, quad, factors.Right.W, new(row0.Right.W, row1.Right.W, row2.Right.W, row3.Right.W));
+        target.Store(target.Left.Row0, quad, factors.Q0, new(row0.Q0, row1.Q0, row2.Q0, row3.Q0));
+        target.Store(target.Left.Row1, quad, factors.Q1, new(row0.Q1, row1.Q1, row2.Q1, row3.Q1));
+        target.Store(target.Left.Row2, quad, factors.Q2, new(row0.Q2, row1.Q2, row2.Q2, row3.Q2));
+        target.Store(target.Left.Row3, quad, factors.Q3, new(row0.Q3, row1.Q3, row2.Q3, row3.Q3));
+        target.Store(target.Right.Row0, quad, factors.Q4, new(row0.Q4, row1.Q4, row2.Q4, row3.Q4));
+        target.Store(target.Right.Row1, quad, factors.Q5, new(row0.Q5, row1.Q5, row2.Q5, row3.Q5));
+        target.Store(target.Right.Row2, quad, factors.Q6, new(row0.Q6, row1.Q6, row2.Q6, row3.Q6));
+        target.Store(target.Right.Row3, quad, factors.Q7, new(row0.Q7, row1.Q7, row2.Q7, row3.Q7));
     }
 
     [MethodImpl(Inline)]
@@ -128,14 +133,14 @@ internal struct StripPair<TFirst, TSecond> : IStrips
     private static int Offset(int step) => TFirst.Count == 1 ? 1 : step;
 
     [MethodImpl(Inline)]
-    public void AddOuter(ArrayView<Float4> shared, long rows, int step, Octet queries)
+    public void AddOuter(ArrayView<Float4> shared, long rows, int step, in Octet queries)
     {
         First.AddOuter(shared, rows, step, queries);
         Second.AddOuter(shared, rows + Offset(step), step, queries);
     }
 
     [MethodImpl(Inline)]
-    public void Scale(Octet factors)
+    public void Scale(in Octet factors)
     {
         First.Scale(factors);
         Second.Scale(factors);
@@ -147,8 +152,11 @@ internal struct StripPair<TFirst, TSecond> : IStrips
         Second.Cut(rows - (4 * Offset(step)), step, replacement);
     }
 
-    [MethodImpl(Inline)]
-    public readonly Octet Largest(Octet least) => Second.Largest(First.Largest(least));
+    public readonly void Raise(ref Octet maximum)
+    {
+        First.Raise(ref maximum);
+        Second.Raise(ref maximum);
+    }
 
     [MethodImpl(Inline)]
     public readonly void StoreRows(ArrayView<Float4> shared, long at, int stride, int step)

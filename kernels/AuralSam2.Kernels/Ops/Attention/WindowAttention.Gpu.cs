@@ -5,10 +5,10 @@ namespace AuralSam2.Kernels.Ops;
 /// <summary>Windowed attention on a GPU.</summary>
 internal static class WindowAttentionGpu
 {
-    public static readonly GpuKernel<FlashArguments<WindowMap>> Narrow = new(WindowAttend64, 64, GpuKernel.SharedLimit, residentGroups: 4);
-    public static readonly GpuKernel<FlashArguments<WindowMap>> Medium = new(WindowAttend96, 64, GpuKernel.SharedLimit, residentGroups: 4);
-    public static readonly GpuKernel<FlashArguments<WindowMap>> Wide = new(WindowAttend256, 128, GpuKernel.SharedLimit, residentGroups: 2);
-    public static readonly GpuKernel<CombineArguments<WindowMap>> Combine = new(WindowAttendCombine, 128);
+    public static readonly GpuKernel<FlashArguments<WindowMap>> Narrow = FlashWidth.Narrow.Kernel<WindowMap>(WindowAttend64);
+    public static readonly GpuKernel<FlashArguments<WindowMap>> Medium = FlashWidth.Medium.Kernel<WindowMap>(WindowAttend96);
+    public static readonly GpuKernel<FlashArguments<WindowMap>> Wide = FlashWidth.Wide.Kernel<WindowMap>(WindowAttend256);
+    public static readonly GpuKernel<CombineArguments<WindowMap>> Combine = new(WindowAttendCombine, FlashCombine.Threads, FlashCombine.Threads * FlashCombine.SharedFloats);
 
     private static readonly FlashKernels<WindowMap> Kernels = new(Narrow, Medium, Wide, Combine);
 
@@ -20,15 +20,15 @@ internal static class WindowAttentionGpu
         var shape = new FlashShape(
             grid.Across * grid.Down, grid.Heads, map.QueryEdge * map.QueryEdge, grid.Window * grid.Window, channels / grid.Heads, pool * pool);
         Kernels.Run(
-            device, qkv.SliceColumns(0, channels), qkv.SliceColumns(channels, channels), qkv.SliceColumns(2 * channels, channels), y, padding,
+            device, (qkv.SliceColumns(0, channels), qkv.SliceColumns(channels, channels), qkv.SliceColumns(2 * channels, channels), y), padding,
             map, shape, linearScale: null);
     }
 
-    internal static void WindowAttend64(FlashArguments<WindowMap> arguments) => new FlashGroup<WindowMap>(arguments).Attend<StripPair<Strip, Strip>, StripPair<Strip, Strip>>();
+    internal static void WindowAttend64(FlashArguments<WindowMap> arguments) => new FlashGroup<WindowMap>(arguments).AttendNarrow();
 
-    internal static void WindowAttend96(FlashArguments<WindowMap> arguments) => new FlashGroup<WindowMap>(arguments).Attend<StripPair<Strip, Strip>, StripPair<StripPair<Strip, Strip>, Strip>>();
+    internal static void WindowAttend96(FlashArguments<WindowMap> arguments) => new FlashGroup<WindowMap>(arguments).AttendMedium();
 
-    internal static void WindowAttend256(FlashArguments<WindowMap> arguments) => new FlashGroup<WindowMap>(arguments).Attend<Strip, StripPair<StripPair<Strip, Strip>, StripPair<Strip, Strip>>>();
+    internal static void WindowAttend256(FlashArguments<WindowMap> arguments) => new FlashGroup<WindowMap>(arguments).AttendWide();
 
     internal static void WindowAttendCombine(CombineArguments<WindowMap> arguments) => FlashCombine.Run(arguments);
 }

@@ -50,8 +50,16 @@ internal readonly struct FlashGroup<TMap>
         sequence = group / plan.Shape.Heads;
     }
 
-    /// <summary>Runs the group.</summary>
-    public void Attend<TScores, TOutputs>()
+    /// <summary>Attends, <see cref="FlashWidth.Narrow"/>.</summary>
+    public void AttendNarrow() => Attend<StripPair<Strip, Strip>, StripPair<Strip, Strip>>();
+
+    /// <summary>Attends, <see cref="FlashWidth.Medium"/>.</summary>
+    public void AttendMedium() => Attend<StripPair<Strip, Strip>, StripPair<StripPair<Strip, Strip>, Strip>>();
+
+    /// <summary>Attends, <see cref="FlashWidth.Wide"/>.</summary>
+    public void AttendWide() => Attend<Strip, StripPair<StripPair<Strip, Strip>, StripPair<Strip, Strip>>>();
+
+    private void Attend<TScores, TOutputs>()
         where TScores : unmanaged, IStrips
         where TOutputs : unmanaged, IStrips
     {
@@ -75,7 +83,7 @@ internal readonly struct FlashGroup<TMap>
                 // Keys beyond the end weigh nothing.
                 if (tile + plan.TileKeys > count)
                     scores.Cut(count - tile - (4 * First<TScores>()), Step<TScores>(), Octet.All(arguments.Softmax != 0 ? float.MinValue : 0f));
-                largest = scores.Largest(largest);
+                scores.Raise(ref largest);
                 scores.StoreRows(shared, Weights(tile + (4 * First<TScores>())), plan.QueryStride, Step<TScores>());
             }
 
@@ -83,10 +91,14 @@ internal readonly struct FlashGroup<TMap>
             if (arguments.Softmax != 0)
             {
                 var before = Read(maxima);
-                var maximum = LargestOfLanes(largest.Larger(before));
-                Write(maxima, maximum);
-                shrink = (before - maximum).Exp2();
-                Write(sums, (Read(sums) * shrink) + Weigh(count, 4 * TScores.Count, maximum));
+                largest.Raise(before);
+                RaiseByLanes(ref largest);
+                Write(maxima, largest);
+                shrink = before.Exp2Minus(largest);
+                var sum = Read(sums);
+                sum.Scale(shrink);
+                Weigh(count, 4 * TScores.Count, largest, ref sum);
+                Write(sums, sum);
             }
 
             var last = key0 + plan.BlockKeys >= end;
@@ -149,32 +161,28 @@ internal readonly struct FlashGroup<TMap>
         }
     }
 
-    /// <summary>The maxima over all lanes of what each lane has found.</summary>
-    private Octet LargestOfLanes(Octet largest)
+    /// <summary>Raises the maxima that this lane has found to those of all lanes.</summary>
+    private void RaiseByLanes(ref Octet largest)
     {
         Write(plan.LaneMaximaAt + own, largest);
         thread.Barrier();
         var at = plan.LaneMaximaAt + (2 * row);
-        for (var other = 0; other < plan.Lanes; other++, at += plan.QueryQuads) largest = largest.Larger(Read(at));
-        return largest;
+        for (var other = 0; other < plan.Lanes; other++, at += plan.QueryQuads) largest.Raise(Read(at));
     }
 
-    /// <summary>Scores that this thread has stored become weights; returns their sums.</summary>
-    private Octet Weigh(int count, int laneKeys, Octet maximum)
+    /// <summary>Scores that this thread has stored become weights, which are added to a sum.</summary>
+    private void Weigh(int count, int laneKeys, Octet maximum, ref Octet sum)
     {
-        Octet sums = default;
         for (var key0 = laneKeys * lane; key0 < count; key0 += plan.TileKeys)
         {
             var at = Weights(key0);
             for (var k = 0; k < laneKeys; k++, at += plan.QueryStride)
             {
-                var weight = (Read(at) - maximum).Exp2();
+                var weight = Read(at).Exp2Minus(maximum);
                 Write(at, weight);
-                sums += weight;
+                sum.Accumulate(1f, weight);
             }
         }
-
-        return sums;
     }
 
     /// <summary>
@@ -313,7 +321,7 @@ internal readonly struct FlashGroup<TMap>
         Octet sum = default;
         thread.Barrier();
         var at = plan.LaneSumsAt + (2 * row);
-        for (var other = 0; other < plan.Lanes; other++, at += plan.QueryQuads) sum += Read(at);
+        for (var other = 0; other < plan.Lanes; other++, at += plan.QueryQuads) sum.Accumulate(1f, Read(at));
         var factors = arguments.Combines == 0 && arguments.Softmax != 0 ? sum.Reciprocal() : Octet.All(1f);
         var (left, right) = (tables[plan.OutputTableAt + (2 * row)], tables[plan.OutputTableAt + (2 * row) + 1]);
         var target = new FlashTarget(arguments.Target, arguments.TargetStride, head * arguments.TargetHead, plan.HeadQuads, left, right);
@@ -374,7 +382,7 @@ internal readonly struct FlashGroup<TMap>
     private int Weights(int key) => plan.WeightsAt + (key * plan.QueryStride) + (2 * row);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private Octet Read(long at) => new(shared[at], shared[at + 1]);
+    private Octet Read(long at) => Octet.Of(shared[at], shared[at + 1]);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Write(long at, Octet value)
