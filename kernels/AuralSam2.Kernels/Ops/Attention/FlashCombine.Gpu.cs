@@ -67,7 +67,7 @@ internal static class FlashCombine
         where TMap : unmanaged, ITokenMap
     {
         var (plan, shape, thread) = (arguments.Plan, arguments.Plan.Shape, GroupThread.Current);
-        var shared = SharedMemory.GetDynamic<Float4>();
+        var shared = SharedQuads.Get();
         var rowBits = arguments.QuadBits + arguments.SplitBits;
         var rank = (thread.Index >> arguments.QuadBits) & ((1 << arguments.SplitBits) - 1);
         var row = (Grid.IdxX * (thread.Count >> rowBits)) + (thread.Index >> rowBits);

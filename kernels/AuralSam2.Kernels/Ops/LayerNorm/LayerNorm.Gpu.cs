@@ -13,8 +13,6 @@ internal static class LayerNormGpu
 {
     private const int Threads = 128;
 
-    /// <summary>log2 of the lanes of a warp.</summary>
-
     /// <summary>Quads that a lane keeps.</summary>
     private const int Kept = 4;
 
