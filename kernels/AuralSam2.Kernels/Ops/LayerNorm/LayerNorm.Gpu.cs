@@ -2,6 +2,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using AuralSam2.Kernels.Simt;
 using ILGPU;
+using ILGPU.Runtime;
 
 namespace AuralSam2.Kernels.Ops;
 
@@ -17,6 +18,9 @@ internal static class LayerNormGpu
     private const int Kept = 4;
 
     public static readonly GpuKernel<Arguments> Kernel = new(LayerNormRows, Threads);
+
+    /// <summary>For devices without shuffles.</summary>
+    public static readonly GpuKernel<Arguments> SharedKernel = new(LayerNormRowsShared, Threads, maxSharedFloats: Threads);
 
     /// <summary>Arguments of <see cref="LayerNormRows"/>.</summary>
     /// <param name="x"><c>[rows, channels]</c>.</param>
@@ -38,6 +42,26 @@ internal static class LayerNormGpu
         public readonly float Epsilon = epsilon;
         public readonly Activation Activation = activation;
         public readonly int LaneBits = laneBits;
+    }
+
+    /// <summary>How lanes add up what each of them has summed.</summary>
+    private interface ILanes
+    {
+        static abstract float Sum(int lanes, float value);
+    }
+
+    /// <summary>From register to register.</summary>
+    private readonly struct ShuffledLanes : ILanes
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static float Sum(int lanes, float value) => LaneSum.Of(lanes, value);
+    }
+
+    /// <summary>Through shared memory.</summary>
+    private readonly struct SharedLanes : ILanes
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static float Sum(int lanes, float value) => LaneSum.Of(SharedMemory.GetDynamic<float>(), lanes, value);
     }
 
     /// <summary>How quads are reached: a kernel asks once per row, not once per quad.</summary>
@@ -80,36 +104,44 @@ internal static class LayerNormGpu
 
     public static void Run(IlgpuDevice device, Tensor x, in NormWeights norm, Tensor y, Tensor add, Activation activation)
     {
-        var threads = device.GroupSize(Kernel);
+        // OpenCL knows shuffles as an extension only.
+        var kernel = device.Accelerator.AcceleratorType == AcceleratorType.OpenCL ? SharedKernel : Kernel;
+        var threads = device.GroupSize(kernel);
         // As many quads for a lane as it keeps: more loads are on their way at once, and fewer sums need a shuffle.
         var wanted = BitOperations.Log2(BitOperations.RoundUpToPowerOf2((uint)((x.Columns + (4 * Kept) - 1) / (4 * Kept))));
-        var laneBits = Math.Min(wanted, BitOperations.Log2((uint)Math.Min(LaneSum.MaxShuffled(device), threads)));
+        var laneBits = Math.Min(wanted, BitOperations.Log2((uint)Math.Min(LaneSum.MaxLanes, threads)));
         var arguments = new Arguments(
             QuadView.Of(device, x), QuadView.Of(device, add), QuadView.Of(device, y), QuadView.Of(device, norm.Weight),
             QuadView.Of(device, norm.Bias), norm.Epsilon, activation, laneBits);
         var rowsEach = threads >> laneBits;
-        device.Launch(Kernel, GroupThread.Groups(device, (x.Rows + rowsEach - 1) / rowsEach), threads, 0, arguments);
+        device.Launch(kernel, GroupThread.Groups(device, (x.Rows + rowsEach - 1) / rowsEach), threads, kernel.MaxSharedFloats == 0 ? 0 : threads, arguments);
     }
 
-    internal static void LayerNormRows(Arguments arguments)
+    internal static void LayerNormRows(Arguments arguments) => NormaliseRows<ShuffledLanes>(in arguments);
+
+    internal static void LayerNormRowsShared(Arguments arguments) => NormaliseRows<SharedLanes>(in arguments);
+
+    private static void NormaliseRows<TLanes>(in Arguments arguments)
+        where TLanes : struct, ILanes
     {
         var (thread, groups) = (GroupThread.Current, Grid.DimX);
         var rowsEach = thread.Count >> arguments.LaneBits;
         var wide = arguments.X.Wide & arguments.Y.Wide & arguments.Weight.Wide & arguments.Bias.Wide & (arguments.Add.Wide | arguments.Add.Rows == 0);
-        // Lanes without a row take part as well: a shuffle is for the whole warp.
+        // Lanes without a row take part as well: a sum is for the whole warp, or group.
         for (var block = Grid.IdxX; block * rowsEach < arguments.X.Rows; block += groups)
         {
             var row = (block * rowsEach) + (thread.Index >> arguments.LaneBits);
             var lane = thread.Index & ((1 << arguments.LaneBits) - 1);
-            if (wide) Normalise<WideAccess>(in arguments, row, lane);
-            else Normalise<RaggedAccess>(in arguments, row, lane);
+            if (wide) Normalise<WideAccess, TLanes>(in arguments, row, lane);
+            else Normalise<RaggedAccess, TLanes>(in arguments, row, lane);
         }
     }
 
     /// <summary>Mean, then the variance around it (no cancellation), then the result. Behind the last row, the last row without a result.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Normalise<TAccess>(in Arguments arguments, int row, int lane)
+    private static void Normalise<TAccess, TLanes>(in Arguments arguments, int row, int lane)
         where TAccess : struct, IAccess
+        where TLanes : struct, ILanes
     {
         var (lanes, quads) = (1 << arguments.LaneBits, arguments.X.ColumnQuads);
         var source = IntrinsicMath.Min(row, arguments.X.Rows - 1);
@@ -121,7 +153,7 @@ internal static class LayerNormGpu
 
         var sum = (kept.Row0 + kept.Row1) + (kept.Row2 + kept.Row3);
         for (var quad = lane + (Kept * lanes); quad < quads; quad += lanes) sum += Input<TAccess>(in arguments, source, quad);
-        var mean = LaneSum.Of(lanes, (sum.X + sum.Y) + (sum.Z + sum.W)) / arguments.X.Columns;
+        var mean = TLanes.Sum(lanes, (sum.X + sum.Y) + (sum.Z + sum.W)) / arguments.X.Columns;
 
         var squares = Squares<TAccess>(in arguments, kept.Row0, mean, lane);
         squares += Squares<TAccess>(in arguments, kept.Row1, mean, lane + lanes);
@@ -129,7 +161,7 @@ internal static class LayerNormGpu
         squares += Squares<TAccess>(in arguments, kept.Row3, mean, lane + (3 * lanes));
         for (var quad = lane + (Kept * lanes); quad < quads; quad += lanes)
             squares += Squares<TAccess>(in arguments, Input<TAccess>(in arguments, source, quad), mean, quad);
-        var variance = LaneSum.Of(lanes, (squares.X + squares.Y) + (squares.Z + squares.W)) / arguments.X.Columns;
+        var variance = TLanes.Sum(lanes, (squares.X + squares.Y) + (squares.Z + squares.W)) / arguments.X.Columns;
 
         var rstd = 1f / MathF.Sqrt(variance + arguments.Epsilon);
         if (row != source) return;
