@@ -33,8 +33,8 @@ public static class OpRegistry
     public static IReadOnlySet<string> GpuOps { get; } = new HashSet<string>
     {
         nameof(Gemm), nameof(LayerNorm), nameof(WindowAttention),
-        nameof(Elementwise), nameof(DepthwiseConv2d), nameof(MaxPool2x2), nameof(Upsample2x), nameof(Transpose), nameof(Rope),
-        nameof(L2Normalize), nameof(MaskProduct), nameof(Resize), nameof(LogMel), nameof(Select),
+        nameof(Elementwise), nameof(DepthwiseConv2d), nameof(MaxPool2x2), nameof(Upsample2x), nameof(Transpose), nameof(Rope), nameof(L2Normalize),
+        nameof(MaskProduct), nameof(Resize), nameof(LogMel), nameof(Select),
     };
 
     /// <summary>Whether a device has a kernel for an op; without one the op throws <see cref="NotSupportedException"/>.</summary>
