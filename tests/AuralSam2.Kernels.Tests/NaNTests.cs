@@ -29,7 +29,8 @@ public sealed class NaNTests : IDisposable
                 MaxPool2x2.Forward(device, image, pooled);
                 var spoilt = ((((y / 2) * (Width / 2)) + (x / 2)) * channels) + channel;
                 var result = device.Download(pooled);
-                for (var i = 0; i < result.Length; i++) Assert.True(float.IsNaN(result[i]) == (i == spoilt), $"{device.Name}: element {i} is {result[i]}");
+                for (var i = 0; i < result.Length; i++)
+                    Assert.True(float.IsNaN(result[i]) == (i == spoilt), $"{device.Name}: element {i} is {result[i]}");
             }),
             iter: 60, threads: 1);
 

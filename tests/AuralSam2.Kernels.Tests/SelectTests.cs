@@ -40,7 +40,8 @@ public sealed class SelectTests : IDisposable
             iter: 100, threads: 1);
     }
 
-    [Theory, InlineData(1e-30f, 7f), InlineData(0f, 8f), InlineData(-1f, 8f), InlineData(float.NaN, 8f), InlineData(float.PositiveInfinity, 7f)]
+    [Theory, InlineData(1e-30f, 7f), InlineData(float.PositiveInfinity, 7f)]
+    [InlineData(0f, 8f), InlineData(-1f, 8f), InlineData(float.NaN, 8f)]
     public void WhereAsksForAboveZero(float condition, float expected) => devices.Each(device =>
     {
         using var scope = device.Scope();

@@ -35,7 +35,7 @@ internal unsafe interface ISimd<V>
 
     static abstract V Max(V a, V b);
 
-    /// <summary>The larger; NaN where either is. x86 needs a few instructions more for it than for <see cref="Max"/>, which keeps a NaN only in b.</summary>
+    /// <summary>The larger; NaN where either is. On x86 <see cref="Max"/> is shorter, and keeps a NaN only in b.</summary>
     static abstract V MaxOrNaN(V a, V b);
 
     static abstract V Min(V a, V b);

@@ -18,6 +18,9 @@ internal struct Float4(float x, float y, float z, float w)
     public readonly Float4 MultiplyAdd(float scale, Float4 addend) =>
         new((scale * X) + addend.X, (scale * Y) + addend.Y, (scale * Z) + addend.Z, (scale * W) + addend.W);
 
+    /// <summary>The product with one number.</summary>
+    public static Float4 operator *(Float4 a, float scale) => new(a.X * scale, a.Y * scale, a.Z * scale, a.W * scale);
+
     /// <summary>scale * this + addend, element by element.</summary>
     public readonly Float4 MultiplyAdd(Float4 scale, Float4 addend) =>
         new((scale.X * X) + addend.X, (scale.Y * Y) + addend.Y, (scale.Z * Z) + addend.Z, (scale.W * W) + addend.W);

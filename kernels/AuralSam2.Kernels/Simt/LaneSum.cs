@@ -1,3 +1,4 @@
+using System.Numerics;
 using ILGPU;
 
 namespace AuralSam2.Kernels.Simt;
@@ -24,10 +25,11 @@ internal static class LaneSum
     }
 
     /// <summary>The sum of <paramref name="value"/> over the lanes around this thread. All threads of the group must call it.</summary>
-    /// <param name="partials">Shared memory, one float per thread of the group.</param>
+    /// <param name="partials">Shared memory, one element per thread of the group.</param>
     /// <param name="lanes">Threads that share a sum: a power of two that divides the group.</param>
     /// <param name="value">What this thread adds.</param>
-    public static float Of(ArrayView<float> partials, int lanes, float value)
+    public static T Of<T>(ArrayView<T> partials, int lanes, T value)
+        where T : unmanaged, IAdditionOperators<T, T, T>
     {
         var thread = Group.IdxX;
         var lane = thread & (lanes - 1);
@@ -41,24 +43,6 @@ internal static class LaneSum
         Group.Barrier();
         var total = partials[thread - lane];
         Group.Barrier(); // before the next sum overwrites this one
-        return total;
-    }
-
-    /// <summary>The same in float64.</summary>
-    public static double Of(ArrayView<double> partials, int lanes, double value)
-    {
-        var thread = Group.IdxX;
-        var lane = thread & (lanes - 1);
-        partials[thread] = value;
-        for (var half = lanes / 2; half > 0; half /= 2)
-        {
-            Group.Barrier();
-            if (lane < half) partials[thread] += partials[thread + half];
-        }
-
-        Group.Barrier();
-        var total = partials[thread - lane];
-        Group.Barrier();
         return total;
     }
 }

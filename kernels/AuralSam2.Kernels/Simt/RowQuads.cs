@@ -75,8 +75,8 @@ internal readonly record struct ColumnQuad(int First, int Count, int Vector)
     public bool IsVector => Vector != 0 & Count >= 4;
 
     /// <summary>
-    /// The same where <see cref="IsVector"/>, said as constants: a kernel with many loads branches once, and the compiler makes one copy of its
-    /// code for 128-bit accesses and one for the rest.
+    /// The same where <see cref="IsVector"/>, said as constants: a kernel with many loads branches once, and the compiler makes one copy of
+    /// its code for 128-bit accesses and one for the rest.
     /// </summary>
     public ColumnQuad AsVector => new(First, 4, 1);
 

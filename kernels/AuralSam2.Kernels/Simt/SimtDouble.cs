@@ -8,14 +8,14 @@ namespace AuralSam2.Kernels.Simt;
 /// </summary>
 internal static class SimtDouble
 {
-    /// <summary>The largest integer that is not above x, for x within 32 bits: two instructions, where <see cref="Math.Floor(double)"/> takes thirty.</summary>
+    /// <summary>The largest integer that is not above x, for x within 32 bits; <see cref="Math.Floor(double)"/> becomes thirty instructions.</summary>
     public static int Floor(double x)
     {
         var n = (int)x;
         return x < n ? n - 1 : n;
     }
 
-    /// <summary>ln x for positive normal x, absolute error below 4e-16 plus half a unit in the last place; infinity and NaN stay what they are.</summary>
+    /// <summary>ln x for positive normal x, error below 4e-16 (relative from 1 on, else absolute); infinity and NaN stay.</summary>
     /// <remarks>
     /// x = 2^n m with m in sqrt(1/2) .. sqrt(2), and ln m = 2 artanh s with s = (m - 1) / (m + 1), |s| &lt;= 0.172: the series
     /// s + s^3/3 + s^5/5 ... has less than 1e-17 left after s^19.

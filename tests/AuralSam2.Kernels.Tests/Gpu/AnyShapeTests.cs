@@ -57,7 +57,8 @@ public sealed class AnyShapeTests : IDisposable
         Gen.Select(Gen.Int[1, 3], Gen.Int[1, 7], Gen.Int[1, 7], Gen.Int[1, 9], Gen.Int[0, 4]).Sample(
             (images, height, width, channels, offset) => Agree(
                 new Shape(images, height / 2, width / 2, channels), (0, 0), 0,
-                (device, result) => MaxPool2x2.Forward(device, Filled(device, new Shape(images, height, width, channels), (offset, 0)), result)),
+                (device, result) => MaxPool2x2.Forward(
+                    device, Filled(device, new Shape(images, height, width, channels), (offset, 0)), result)),
             iter: Tries, threads: 1);
 
     [Fact]
@@ -79,7 +80,8 @@ public sealed class AnyShapeTests : IDisposable
 
     [Fact]
     public void Resize_OfAnyShape() =>
-        Gen.Select(Gen.Int[1, 6], Gen.Int[1, 40], Gen.Int[1, 40], Gen.Int[1, 12], Gen.Int[1, 12], Gen.Enum<ResizeMode>(), Gen.Int[0, 4]).Sample(
+        Gen.Select(Gen.Int[1, 6], Gen.Int[1, 40], Gen.Int[1, 40], Gen.Int[1, 12], Gen.Int[1, 12], Gen.Enum<ResizeMode>(), Gen.Int[0, 4])
+            .Sample(
             (planes, height, width, newHeight, newWidth, mode, offset) => Agree(
                 new Shape(planes, newHeight, newWidth), (offset, 0), 1e-6f,
                 (device, result) => Resize.Forward(device, Filled(device, new Shape(planes, height, width), (offset, 0)), result, mode)),

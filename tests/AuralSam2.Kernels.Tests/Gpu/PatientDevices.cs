@@ -1,8 +1,8 @@
 namespace AuralSam2.Kernels.Tests.Gpu;
 
 /// <summary>
-/// Devices that a test runs on. An emulator's thread that dies, of a read out of bounds for example, leaves whoever waits for its op waiting
-/// for ever: here that is a failure after a minute, and such a device is not disposed, which would wait as well.
+/// Devices that a test runs on. An emulator's thread that dies, of a read out of bounds for example, leaves whoever waits for its op
+/// waiting for ever: here that is a failure after a minute, and such a device is not disposed, which would wait as well.
 /// </summary>
 internal sealed class PatientDevices(params IReadOnlyList<Device> devices) : IDisposable
 {

@@ -22,7 +22,10 @@ public sealed class RowTransferTests
                 device.Copy(new Tensor(source, from.Offset, new Shape(rows, columns), columns + from.Gap), View(target));
                 var values = device.Download(target.View(128));
                 for (var i = 0; i < values.Length; i++)
-                    Assert.Equal(Inside(i, out var row, out var column) ? from.Offset + (row * (columns + from.Gap)) + column : -1, values[i]);
+                {
+                    var inside = Inside(i, out var row, out var column);
+                    Assert.Equal(inside ? from.Offset + (row * (columns + from.Gap)) + column : -1, values[i]);
+                }
 
                 device.Fill(View(target), 500);
                 values = device.Download(target.View(128));
@@ -31,8 +34,8 @@ public sealed class RowTransferTests
                 Tensor View(DeviceBuffer buffer) => new(buffer, to.Offset, new Shape(rows, columns), columns + to.Gap);
                 bool Inside(int at, out int row, out int column)
                 {
-                    (row, column) = columns + to.Gap == 0 ? (-1, 0) : ((at - to.Offset) / (columns + to.Gap), (at - to.Offset) % (columns + to.Gap));
-                    return at >= to.Offset && row < rows && column < columns && row >= 0;
+                    (row, column) = Math.DivRem(at - to.Offset, Math.Max(1, columns + to.Gap));
+                    return at >= to.Offset && row < rows && column < columns;
                 }
             },
             iter: 100, threads: 1));

@@ -9,7 +9,8 @@ public sealed class SimtDoubleTests
     [Fact]
     public void LogIsAccurateToTheLastDigits()
     {
-        for (var x = 1e-300; x < 1e300; x *= 1.0137) Assert.Equal(Math.Log(x), SimtDouble.Log(x), 4e-16 * Math.Max(1, Math.Abs(Math.Log(x))));
+        for (var x = 1e-300; x < 1e300; x *= 1.0137)
+            Assert.Equal(Math.Log(x), SimtDouble.Log(x), 4e-16 * Math.Max(1, Math.Abs(Math.Log(x))));
         for (var x = 0.5; x < 2; x += 0.000917) Assert.Equal(Math.Log(x), SimtDouble.Log(x), 4e-16);
         Assert.Equal(0.0, SimtDouble.Log(1));
         Assert.Equal(double.NaN, SimtDouble.Log(double.NaN));

@@ -25,7 +25,8 @@ internal static class DepthwiseConv2dGpu
     /// <param name="Activation">Applied last.</param>
     /// <param name="Walk">Over images * height * runs, and channels.</param>
     public readonly record struct Arguments(
-        RowView X, RowView Taps, RowView Bias, RowView Y, int Height, int Width, int Kernel, int Runs, Activation Activation, RowQuads Walk);
+        RowView X, RowView Taps, RowView Bias, RowView Y,
+        int Height, int Width, int Kernel, int Runs, Activation Activation, RowQuads Walk);
 
     public static void Forward(IlgpuDevice device, Tensor x, in DepthwiseWeights weights, Tensor y, Activation activation)
     {
@@ -50,7 +51,7 @@ internal static class DepthwiseConv2dGpu
 
     private static void Convolve(Arguments arguments, int run, ColumnQuad quad)
     {
-        var (kernel, half) = (arguments.Kernel, arguments.Kernel / 2);
+        var (width, channels, kernel, half) = (arguments.Width, arguments.X.Columns, arguments.Kernel, arguments.Kernel / 2);
         var row = run / arguments.Runs; // of all images, one below the other
         var x0 = (run - (row * arguments.Runs)) * Run;
         var y = row % arguments.Height;
@@ -59,8 +60,8 @@ internal static class DepthwiseConv2dGpu
         var lastTap = IntrinsicMath.Min(kernel, arguments.Height + half - y);
         for (var ky = IntrinsicMath.Max(0, half - y); ky < lastTap; ky++)
         {
-            var pixels = new QuadLine(arguments.X.From((row + ky - half) * arguments.Width), arguments.Width, arguments.X.Columns, x0 - half, quad);
-            var taps = new QuadLine(arguments.Taps.From(ky * kernel), kernel, arguments.X.Columns, 0, quad);
+            var pixels = new QuadLine(arguments.X.From((row + ky - half) * width), width, channels, x0 - half, quad);
+            var taps = new QuadLine(arguments.Taps.From(ky * kernel), kernel, channels, 0, quad);
             Float4 p0 = pixels[0], p1 = pixels[1], p2 = pixels[2], p3 = pixels[3], p4 = pixels[4], p5 = pixels[5], p6 = pixels[6];
             for (var kx = 0; kx < kernel; kx += 4)
             {
@@ -92,11 +93,11 @@ internal static class DepthwiseConv2dGpu
         }
 
         // A loop, so that there is one copy of the activations' code.
-        for (var i = 0; i < IntrinsicMath.Min(Run, arguments.Width - x0); i++)
+        for (var i = 0; i < IntrinsicMath.Min(Run, width - x0); i++)
         {
             var sums = i < 4 ? left : right;
             var value = (i & 2) == 0 ? ((i & 1) == 0 ? sums.Row0 : sums.Row1) : ((i & 1) == 0 ? sums.Row2 : sums.Row3);
-            arguments.Y.Store((row * arguments.Width) + x0 + i, quad, SimtMath.Activate(arguments.Activation, value));
+            arguments.Y.Store((row * width) + x0 + i, quad, SimtMath.Activate(arguments.Activation, value));
         }
     }
 

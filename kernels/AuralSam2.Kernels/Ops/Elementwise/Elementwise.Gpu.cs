@@ -2,7 +2,7 @@ using AuralSam2.Kernels.Simt;
 
 namespace AuralSam2.Kernels.Ops;
 
-/// <summary>Elementwise kernels: bound by memory, so a thread moves four columns and the walk keeps accesses whole and side by side.</summary>
+/// <summary>Elementwise kernels, bound by memory: a thread moves four columns, and the walk keeps accesses whole and side by side.</summary>
 internal static class ElementwiseGpu
 {
     private const int Threads = 256;
@@ -38,7 +38,8 @@ internal static class ElementwiseGpu
     public static void Map(IlgpuDevice device, Tensor x, Tensor y, Activation activation, float scale, float shift)
     {
         var (walk, size) = (RowQuads.Over(x, y), device.GroupSize(MapKernel));
-        device.Launch(MapKernel, walk.Groups(size), size, 0, new MapArguments(device.Rows(x), device.Rows(y), activation, scale, shift, walk));
+        var arguments = new MapArguments(device.Rows(x), device.Rows(y), activation, scale, shift, walk);
+        device.Launch(MapKernel, walk.Groups(size), size, 0, arguments);
     }
 
     public static void Threshold(IlgpuDevice device, Tensor x, Tensor y, float threshold, float low, float high)

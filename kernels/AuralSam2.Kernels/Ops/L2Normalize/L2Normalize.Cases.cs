@@ -24,7 +24,8 @@ internal static class L2NormalizeCases
     private static OpCase Of(int rows, int channels, double scale = 1, int gap = 0, bool inPlace = false) => new()
     {
         Op = "L2Normalize",
-        Label = $"{rows}x{channels}{(scale == 1 ? "" : $", x to {scale:g1}")}{(gap == 0 ? "" : ", strided")}{(inPlace ? ", in place" : "")}",
+        Label = $"{rows}x{channels}{(scale == 1 ? "" : $", x to {scale:g1}")}{(gap == 0 ? "" : ", strided")}" +
+            (inPlace ? ", in place" : ""),
         Operands =
         [
             new("x", inPlace ? OperandRole.InOut : OperandRole.Input, [rows, channels], scale, RowGap: gap),

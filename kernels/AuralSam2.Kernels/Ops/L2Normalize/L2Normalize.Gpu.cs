@@ -47,11 +47,11 @@ internal static class L2NormalizeGpu
 
         var length = Math.Sqrt(LaneSum.Of(partials, lanes, squares));
         var factor = (float)(1.0 / (length < 1e-12 ? 1e-12 : length));
-        if (!quad.IsEmpty) arguments.Y.Store(row, quad, own.MultiplyAdd(factor, default));
+        if (!quad.IsEmpty) arguments.Y.Store(row, quad, own * factor);
         for (var c = first + (4 * lanes); c < columns; c += 4 * lanes)
         {
             quad = new ColumnQuad(c, columns - c, arguments.Vector);
-            arguments.Y.Store(row, quad, arguments.X.Load(row, quad).MultiplyAdd(factor, default));
+            arguments.Y.Store(row, quad, arguments.X.Load(row, quad) * factor);
         }
     }
 

@@ -4,8 +4,8 @@ using ILGPU;
 namespace AuralSam2.Kernels.Ops;
 
 /// <summary>
-/// Log-mel spectrogram on a GPU: a group takes one window through all stages, in float64 as the contract says. The tables (window, turns of the
-/// transform, mel scale) are short and computed by every group for itself: nothing has to be uploaded or owned.
+/// Log-mel spectrogram on a GPU: a group takes one window through all stages, in float64 as the contract says. The tables (window, turns of
+/// the transform, mel scale) are short, and every group computes them for itself: nothing has to be uploaded or owned.
 /// </summary>
 internal static class LogMelGpu
 {
@@ -82,7 +82,9 @@ internal static class LogMelGpu
         }
     }
 
-    /// <summary>Samples under the window, even ones as real and odd ones as imaginary parts, in bit-reversed order; zeros behind the window.</summary>
+    /// <summary>
+    /// Samples under the window, even ones as real and odd ones as imaginary parts, in bit-reversed order; zeros behind the window.
+    /// </summary>
     private static void StageSamples(ArrayView<float> samples, long first, FrameMemory memory)
     {
         for (var n = Group.IdxX; n < Half; n += Group.DimX)

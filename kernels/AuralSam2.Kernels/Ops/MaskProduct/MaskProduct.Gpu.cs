@@ -6,7 +6,7 @@ namespace AuralSam2.Kernels.Ops;
 
 /// <summary>
 /// Dot products of tokens and pixels on a GPU: lanes that stand side by side read a pixel's channels side by side. A thread has four pixels
-/// and four tokens at a time, sixteen sums over its share of the channels, so that pixels are read once where there are at most four tokens.
+/// and four tokens at a time, sixteen sums over its share of the channels: up to four tokens, pixels are read once.
 /// </summary>
 internal static class MaskProductGpu
 {
@@ -30,7 +30,8 @@ internal static class MaskProductGpu
         var lanes = Math.Min(threads, Math.Min(1 << MaxLaneBits, (int)BitOperations.RoundUpToPowerOf2((uint)(tokens.Columns + 3) / 4)));
         var laneBits = BitOperations.Log2((uint)lanes);
         var pixelsEach = 4 * threads >> laneBits;
-        var arguments = new Arguments(device.Rows(tokens), device.Rows(pixels), device.View(y), laneBits, RowQuads.VectorOf(tokens, pixels));
+        var vector = RowQuads.VectorOf(tokens, pixels);
+        var arguments = new Arguments(device.Rows(tokens), device.Rows(pixels), device.View(y), laneBits, vector);
         device.Launch(Kernel, (pixels.Rows + pixelsEach - 1) / pixelsEach, threads, SharedFloats(laneBits, threads), arguments);
     }
 
@@ -66,8 +67,8 @@ internal static class MaskProductGpu
     }
 
     /// <summary>
-    /// Rows are four pixels, <paramref name="stepPixel"/> apart; columns four tokens. Over the channels from <paramref name="channel"/> on, a
-    /// quad every <paramref name="stepChannel"/>.
+    /// Rows are four pixels, <paramref name="stepPixel"/> apart; columns four tokens. Over the channels from <paramref name="channel"/>
+    /// on, a quad every <paramref name="stepChannel"/>.
     /// </summary>
     private static Quad Sums(Arguments arguments, int pixel, int stepPixel, int token, int channel, int stepChannel)
     {

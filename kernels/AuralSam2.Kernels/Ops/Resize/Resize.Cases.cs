@@ -19,7 +19,8 @@ internal static class ResizeCases
             yield return Of(3, 7, 6, 7, 6, mode) with { Tiny = true }; // the same size: a copy
         }
 
-        yield return Of(0, 2, 5003, 1, 2, ResizeMode.BilinearAntialiased) with { Tiny = true }; // a triangle wider than what a GPU holds of a row
+        // A triangle wider than what a GPU's group holds of a row.
+        yield return Of(0, 2, 5003, 1, 2, ResizeMode.BilinearAntialiased) with { Tiny = true };
 
         yield return Of(3, 256, 256, 1024, 1024, ResizeMode.Bilinear) with { Real = true }; // masks to the image
         yield return Of(1, 1024, 1024, 256, 256, ResizeMode.BilinearAntialiased) with { Real = true };
@@ -40,8 +41,12 @@ internal static class ResizeCases
             ],
             Flops = 8.0 * count * newHeight * newWidth,
             Bytes = 4.0 * count * (((double)height * width) + ((double)newHeight * newWidth)),
-            // Weights rounded to float32, two short sums; under a wide triangle long ones, which cancel.
-            Budget = mode == ResizeMode.Nearest ? 0 : 5e-7 + (mode == ResizeMode.BilinearAntialiased ? SumBudget(height, newHeight, width, newWidth) : 0),
+            Budget = mode switch
+            {
+                ResizeMode.Nearest => 0,
+                ResizeMode.BilinearAntialiased => 5e-7 + SumBudget(height, newHeight, width, newWidth),
+                _ => 5e-7, // weights rounded to float32, two short sums
+            },
             Bind = (device, t) => new OpCall(() => Resize.Forward(device, t[0], t[1], mode)),
             Reference = v =>
             {
@@ -58,6 +63,7 @@ internal static class ResizeCases
         };
     }
 
+    /// <summary>Sums under a wide triangle are long, and their terms cancel.</summary>
     private static double SumBudget(double height, double newHeight, double width, double newWidth) =>
         4e-8 * Math.Sqrt(Math.Max(1, height / newHeight) * Math.Max(1, width / newWidth));
 

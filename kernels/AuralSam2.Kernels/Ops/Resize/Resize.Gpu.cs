@@ -12,7 +12,7 @@ internal static class ResizeGpu
 {
     private const int Threads = 256;
 
-    /// <summary>Outputs of a column that a thread of the direct kernel makes with one set of weights: of one plane, or one of each of many.</summary>
+    /// <summary>Outputs that a thread of the direct kernel makes with one set of column weights: rows of one plane, or planes.</summary>
     private const int OutputsEach = 4;
 
     /// <summary>Columns of the input that are blended at a time.</summary>

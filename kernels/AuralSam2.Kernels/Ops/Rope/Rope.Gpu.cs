@@ -17,7 +17,8 @@ internal static class RopeGpu
     public static void Run(IlgpuDevice device, Tensor x, RopeTable table, int rows)
     {
         var (walk, size) = (RowQuads.Of(rows, table.Cos.Columns, x, table.Cos, table.Sin), device.GroupSize(Kernel));
-        device.Launch(Kernel, walk.Groups(size), size, 0, new Arguments(device.Rows(x), device.Rows(table.Cos), device.Rows(table.Sin), walk));
+        var arguments = new Arguments(device.Rows(x), device.Rows(table.Cos), device.Rows(table.Sin), walk);
+        device.Launch(Kernel, walk.Groups(size), size, 0, arguments);
     }
 
     internal static void RopeRotate(Arguments arguments)

@@ -29,7 +29,8 @@ internal static class SelectCases
         return new OpCase
         {
             Op = "Select",
-            Label = $"Best of {string.Join("x", table)} from {first}{(ties ? ", ties" : "")}{(index ? ", index" : "")}{(gap == 0 ? "" : ", strided")}",
+            Label = $"Best of {string.Join("x", table)} from {first}{(ties ? ", ties" : "")}{(index ? ", index" : "")}" +
+                (gap == 0 ? "" : ", strided"),
             Operands =
             [
                 new("scores", OperandRole.Input, [1, rows], Scale: ties ? 0 : 1),

@@ -14,5 +14,6 @@ internal static unsafe class SelectCpu
         if (!index.IsEmpty) *index.Pointer = best;
     }
 
-    public static void Where(CpuDevice device, Tensor condition, Tensor a, Tensor b, Tensor y) => device.Copy(*condition.Pointer > 0 ? a : b, y);
+    public static void Where(CpuDevice device, Tensor condition, Tensor a, Tensor b, Tensor y) =>
+        device.Copy(*condition.Pointer > 0 ? a : b, y);
 }

@@ -25,7 +25,8 @@ public static class Select
             table.Shape.Rank >= 2 && table.Shape[0] == scores.Columns && (table.Shape.Rank == 2 || table.IsDense) &&
             y.Length > 0 && y.IsDense && y.Length * scores.Columns == table.Length,
             "Select", $"scores {scores}, table {table}, y {y}");
-        using var timing = device.Time("Select", scores.Columns - first, 4.0 * (scores.Columns - first + (2 * y.Length) + (index.IsEmpty ? 0 : 1)));
+        var candidates = scores.Columns - first;
+        using var timing = device.Time("Select", candidates, 4.0 * (candidates + (2 * y.Length) + (index.IsEmpty ? 0 : 1)));
         switch (device)
         {
             case CpuDevice cpu: SelectCpu.Best(cpu, scores, table, y, first, index); break;
