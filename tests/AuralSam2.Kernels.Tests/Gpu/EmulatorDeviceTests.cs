@@ -8,17 +8,17 @@ namespace AuralSam2.Kernels.Tests.Gpu;
 /// <summary>How the emulator shares out the groups of a launch.</summary>
 public sealed class EmulatorDeviceTests
 {
-    private static readonly GpuKernel<ArrayView<int>> WhoAmI = new(RecordThread, groupSize: 1);
+    private static readonly GpuKernel<ArrayView<int>> Meeting = new(Meet, groupSize: 1);
 
+    /// <summary>The first group of each multiprocessor waits for those of all others: none gives up only if they run at the same time.</summary>
     [Theory, InlineData(1), InlineData(2), InlineData(3)]
-    public void GroupsRunOnAsManyThreadsAsThereAreMultiprocessors(int multiprocessors)
+    public void MultiprocessorsRunSideBySide(int multiprocessors)
     {
         using var device = new EmulatorDevice(1, multiprocessors);
-        using var buffer = new IlgpuBuffer(device, 12);
-        device.Launch(WhoAmI, 12, 1, 0, buffer.Memory.Cast<int>());
-        var threads = device.Download(buffer.View(12)).Select(BitConverter.SingleToInt32Bits).ToArray();
-        Assert.DoesNotContain(0, threads);
-        Assert.Equal(multiprocessors, threads.Distinct().Count());
+        using var counts = new IlgpuBuffer(device, 3); // groups that came, that are awaited, that gave up
+        device.Upload([0, BitConverter.Int32BitsToSingle(multiprocessors), 0], counts.View(3));
+        device.Launch(Meeting, 4 * multiprocessors, 1, 0, counts.Memory.Cast<int>());
+        Assert.Equal([4 * multiprocessors, multiprocessors, 0], device.Download(counts.View(3)).Select(BitConverter.SingleToInt32Bits));
     }
 
     [Fact]
@@ -50,5 +50,11 @@ public sealed class EmulatorDeviceTests
         return device.Download(y);
     }
 
-    private static void RecordThread(ArrayView<int> threads) => threads[Grid.IdxX] = Environment.CurrentManagedThreadId;
+    private static void Meet(ArrayView<int> counts)
+    {
+        const int patience = 1_000_000_000; // some seconds
+        var came = Atomic.Add(ref counts[0], 1) + 1;
+        for (var i = 0; i < patience && came < counts[1]; i++) came = Atomic.Add(ref counts[0], 0);
+        if (came < counts[1]) Atomic.Add(ref counts[2], 1);
+    }
 }
