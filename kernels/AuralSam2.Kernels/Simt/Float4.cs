@@ -18,7 +18,9 @@ internal struct Float4(float x, float y, float z, float w)
     public readonly Float4 MultiplyAdd(float scale, Float4 addend) =>
         new((scale * X) + addend.X, (scale * Y) + addend.Y, (scale * Z) + addend.Z, (scale * W) + addend.W);
 
-    /// <summary>this += scale * b. In place: the emulator, which runs kernels as the .NET methods they are, copies no sums around.</summary>
+    /// <summary>
+    /// this += scale * b. In place: the emulator, which runs kernels as the .NET methods they are, copies no sums around.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Accumulate(float scale, Float4 b)
     {
