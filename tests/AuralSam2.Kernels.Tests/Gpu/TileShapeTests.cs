@@ -70,6 +70,18 @@ public sealed class TileShapeTests
         Assert.Equal((tileRows, tileColumns, 128 * 128 / (tileRows * tileColumns)), (8 << down, 8 << across, 1 << parts));
     }
 
+    [Fact]
+    public void RefusesWeightsOfAnotherDevice()
+    {
+        using var first = new EmulatorDevice();
+        using var second = new EmulatorDevice();
+        using var weight = Gemm.Pack(first, [1, 2, 3, 4, 5, 6], 3, []);
+        using var buffer = second.Allocate(5);
+        var (x, y) = (buffer.View(1, 5).SliceColumns(0, 2), buffer.View(1, 5).SliceColumns(2, 3));
+        var error = Assert.Throws<ArgumentException>(() => Gemm.Forward(second, x, weight, y));
+        Assert.Contains("[3, 2] that was packed for another device", error.Message);
+    }
+
     /// <summary>All tiles that products of any size get.</summary>
     private static TileShape[] Tiles(int threads)
     {
