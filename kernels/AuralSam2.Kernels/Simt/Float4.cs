@@ -24,7 +24,10 @@ internal struct Float4(float x, float y, float z, float w)
     /// <summary>scale * this + addend, element by element.</summary>
     public readonly Float4 MultiplyAdd(Float4 scale, Float4 addend) =>
         new((scale.X * X) + addend.X, (scale.Y * Y) + addend.Y, (scale.Z * Z) + addend.Z, (scale.W * W) + addend.W);
-    /// <summary>this += scale * b. In place: the emulator, which runs kernels as the .NET methods they are, copies no sums around.</summary>
+
+    /// <summary>
+    /// this += scale * b. In place: the emulator, which runs kernels as the .NET methods they are, copies no sums around.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Accumulate(float scale, Float4 b)
     {

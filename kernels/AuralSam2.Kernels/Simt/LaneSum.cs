@@ -4,8 +4,8 @@ using ILGPU;
 namespace AuralSam2.Kernels.Simt;
 
 /// <summary>
-/// Sums over sets of neighbouring threads. Works for every power of two of threads down to one, and adds in an order that depends on nothing
-/// but the number of lanes.
+/// Sums over sets of neighbouring threads. Works for every power of two of threads down to one, and adds in an order that depends on
+/// nothing but the number of lanes.
 /// </summary>
 internal static class LaneSum
 {
@@ -13,7 +13,8 @@ internal static class LaneSum
     public const int MaxLanes = 32;
 
     /// <summary>
-    /// The sum of <paramref name="value"/> over the lanes around this thread, from register to register. All threads of the warp must call it.
+    /// The sum of <paramref name="value"/> over the lanes around this thread, from register to register. All threads of the warp must call
+    /// it.
     /// </summary>
     /// <param name="lanes">Threads that share a sum: a power of two, at most <see cref="MaxLanes"/>. One thread alone asks nobody.</param>
     /// <param name="value">What this thread adds.</param>

@@ -5,7 +5,9 @@ using Xunit;
 
 namespace AuralSam2.Kernels.Tests.Gpu;
 
-/// <summary>Which tile a product gets, and how threads stand in it. The emulator opens no group as large as a GPU's, so these are asked here.</summary>
+/// <summary>
+/// Which tile a product gets, and how threads stand in it. The emulator opens no group as large as a GPU's, so these are asked here.
+/// </summary>
 public sealed class TileShapeTests
 {
     private const int H200 = 132; // multiprocessors
@@ -35,7 +37,9 @@ public sealed class TileShapeTests
         Assert.Equal(0, GpuPackedMatrix.MaxSlice % tile.Depth);
     });
 
-    /// <summary>A warp reads 4 quads of x and 8 of the weight for a step, and a thread of a full group has no more to stage than it prefetches.</summary>
+    /// <summary>
+    /// A warp reads 4 quads of x and 8 of the weight for a step, and a thread of a full group has no more to stage than it prefetches.
+    /// </summary>
     [Fact]
     public void FullGroupsWasteNothing() => Assert.All(Tiles(256), tile =>
     {
@@ -49,7 +53,9 @@ public sealed class TileShapeTests
         Assert.InRange(Math.Max(tile.XQuads, tile.WeightQuads), 1, 256);
     });
 
-    /// <summary>Layers of Hiera t, the memory attention and the decoder: large tiles where there are many, smaller ones before multiprocessors idle.</summary>
+    /// <summary>
+    /// Layers of Hiera t, the memory attention and the decoder: large tiles where there are many, smaller ones before multiprocessors idle.
+    /// </summary>
     [Theory]
     [InlineData(65536, 96, 288, 128, 128)]
     [InlineData(65536, 384, 96, 128, 128)]
@@ -62,6 +68,18 @@ public sealed class TileShapeTests
     {
         var (down, across, parts) = GemmGpu.Shape(256, parts: true, H200, rows, columns, inputs);
         Assert.Equal((tileRows, tileColumns, 128 * 128 / (tileRows * tileColumns)), (8 << down, 8 << across, 1 << parts));
+    }
+
+    [Fact]
+    public void RefusesWeightsOfAnotherDevice()
+    {
+        using var first = new EmulatorDevice();
+        using var second = new EmulatorDevice();
+        using var weight = Gemm.Pack(first, [1, 2, 3, 4, 5, 6], 3, []);
+        using var buffer = second.Allocate(5);
+        var (x, y) = (buffer.View(1, 5).SliceColumns(0, 2), buffer.View(1, 5).SliceColumns(2, 3));
+        var error = Assert.Throws<ArgumentException>(() => Gemm.Forward(second, x, weight, y));
+        Assert.Contains("[3, 2] that was packed for another device", error.Message);
     }
 
     /// <summary>All tiles that products of any size get.</summary>

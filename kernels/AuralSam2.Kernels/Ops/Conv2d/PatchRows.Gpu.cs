@@ -72,7 +72,8 @@ internal readonly record struct PatchGrid(
     /// <summary>Whether the place lies in the patch and in the image.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool Holds(PatchCursor cursor) =>
-        (uint)(cursor.Top + cursor.KernelRow) < (uint)Height & (uint)(cursor.Left + cursor.KernelColumn) < (uint)Width & cursor.KernelRow < Kernel;
+        (uint)(cursor.Top + cursor.KernelRow) < (uint)Height & (uint)(cursor.Left + cursor.KernelColumn) < (uint)Width &
+        cursor.KernelRow < Kernel;
 
     /// <summary>The pixel of a place that lies in the image, counted over all images.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -129,7 +130,8 @@ internal readonly struct QuadPatches(ArrayView<float> x, PatchGrid grid) : IRowS
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Float4 Read(PatchCursor cursor) => grid.Holds(cursor) ? quads[(grid.Pixel(cursor) * pixelQuads) + (cursor.Channel >> 2)] : default;
+    public Float4 Read(PatchCursor cursor) =>
+        grid.Holds(cursor) ? quads[(grid.Pixel(cursor) * pixelQuads) + (cursor.Channel >> 2)] : default;
 }
 
 /// <summary>Patches of any images, channel by channel: four inputs may belong to four pixels.</summary>

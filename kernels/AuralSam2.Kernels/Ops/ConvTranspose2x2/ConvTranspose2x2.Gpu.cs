@@ -3,8 +3,8 @@ using AuralSam2.Kernels.Simt;
 namespace AuralSam2.Kernels.Ops;
 
 /// <summary>
-/// Two products over all input pixels. Pixels of an input row are neighbours in an output row; after each row the result skips the output row
-/// that the other product writes.
+/// Two products over all input pixels. Pixels of an input row are neighbours in an output row; after each row the result skips the output
+/// row that the other product writes.
 /// </summary>
 internal static class ConvTranspose2x2Gpu
 {

@@ -1,8 +1,8 @@
 namespace AuralSam2.Kernels.Ops;
 
 /// <summary>
-/// The feed-forward on a GPU: products and a norm one after the other, the hidden layer in the arena. Keeping a block of it on one
-/// multiprocessor, as the CPU does in its cache, would need twice the shared memory that a group has.
+/// The feed-forward on a GPU: products and a norm one after the other, the hidden layer in the arena. The CPU keeps a block of it in its
+/// cache; a block that fits in the shared memory of a group has too few rows to be multiplied fast.
 /// </summary>
 internal static class FeedForwardGpu
 {

@@ -21,7 +21,9 @@ internal static class GemmGpu
     /// <summary>Shared memory of a thread in the kernels for few rows.</summary>
     private const int FewRowsFloats = 4 * SimtFewRows.TileRows;
 
-    /// <summary>A kernel that multiplies tiles: two groups share a multiprocessor, so that one multiplies while the other waits or stores.</summary>
+    /// <summary>
+    /// A kernel that multiplies tiles: two groups share a multiprocessor, so that one multiplies while the other waits or stores.
+    /// </summary>
     public static GpuKernel<TileArguments<TRows>> TileKernel<TRows>(Action<TileArguments<TRows>> body)
         where TRows : struct =>
         new(body, Threads, SimtGemmTile.MaxSharedFloats, residentGroups: 2);

@@ -16,8 +16,8 @@ internal readonly record struct FewRowsArguments<TRows>(
     where TRows : struct;
 
 /// <summary>
-/// Matrix products with few rows, whose time is the time to read the weight: tokens of a decoder, dense layers of VGGish. A group takes 8 rows
-/// and a few columns and shares out k, so that many threads read at once; nothing is staged, because nobody else needs it.
+/// Matrix products with few rows, whose time is the time to read the weight: tokens of a decoder, dense layers of VGGish. A group takes 8
+/// rows and a few columns and shares out k, so that many threads read at once; nothing is staged, because nobody else needs it.
 /// </summary>
 internal static class SimtFewRows
 {
@@ -40,7 +40,8 @@ internal static class SimtFewRows
             for (var quad = thread.Index; quad < TileRows * across; quad += thread.Count)
             {
                 var sums = shared[quad];
-                for (var other = quad + (TileRows * across); other < TileRows * thread.Count; other += TileRows * across) sums += shared[other];
+                for (var other = quad + (TileRows * across); other < TileRows * thread.Count; other += TileRows * across)
+                    sums += shared[other];
                 arguments.Output.Store(row0 + (quad >> arguments.AcrossBits), quad0 + (quad & (across - 1)), sums);
             }
 

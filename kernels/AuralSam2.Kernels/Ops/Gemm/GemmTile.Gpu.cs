@@ -5,8 +5,8 @@ using ILGPU;
 namespace AuralSam2.Kernels.Ops;
 
 /// <summary>
-/// How the threads of a group share a tile of y: a grid of <c>down</c> x <c>across</c> threads with 8 x 8 sums each, and as many such grids as
-/// the sum over k has parts. All are powers of two.
+/// How the threads of a group share a tile of y: a grid of <c>down</c> x <c>across</c> threads with 8 x 8 sums each, and as many such
+/// grids as the sum over k has parts. All are powers of two.
 /// </summary>
 /// <param name="downBits">log2 of the threads below each other.</param>
 /// <param name="acrossBits">log2 of the threads abreast.</param>
@@ -43,7 +43,9 @@ internal readonly struct TileShape(int downBits, int acrossBits, int partBits, i
     /// <summary>Quads of the weight in a slice.</summary>
     public int WeightQuads => Columns << QuadBits;
 
-    /// <summary>Where a thread stands. A warp stands 4 x 8 where the tile is large enough: its reads of x and of the weight meet 4 and 8 quads.</summary>
+    /// <summary>
+    /// Where a thread stands. A warp stands 4 x 8 where the tile is large enough: it reads 4 neighbouring quads of x and 8 of the weight.
+    /// </summary>
     public (int Part, int Down, int Across) Place(int thread)
     {
         var part = thread >> (DownBits + AcrossBits);
@@ -102,7 +104,7 @@ internal readonly struct FourSteps : ISteps
     }
 }
 
-/// <summary>Eight steps: the most that two groups of 256 threads have registers for.</summary>
+/// <summary>Eight steps, for tiles without parts: half as many barriers.</summary>
 internal readonly struct EightSteps : ISteps
 {
     public static int Bits => 3;
@@ -140,10 +142,15 @@ internal readonly record struct TileArguments<TRows>(
 /// </summary>
 internal static class SimtGemmTile
 {
-    /// <summary>Quads from the upper (left) half of a tile to the lower (right) one in shared memory: fixed, so that a step's addresses are too.</summary>
+    /// <summary>
+    /// Quads from the upper (left) half of a tile to the lower (right) one in shared memory: those of the largest tile, so that the addresses
+    /// of a step are constants.
+    /// </summary>
     public const int HalfTile = 16;
 
-    /// <summary>Quads from one input of x to the next: one more than it needs, so that threads that store along k meet different banks.</summary>
+    /// <summary>
+    /// Quads from one input of x to the next: one more than it needs, so that threads that store along k meet different banks.
+    /// </summary>
     public const int XStride = (2 * HalfTile) + 1;
 
     /// <summary>Quads from one input of the weight to the next.</summary>
@@ -215,7 +222,8 @@ internal static class SimtGemmTile
             thread.Barrier();
             ShareQuarter(shared, sums.Quarter(quarter), tile, ((((part << tile.DownBits) + down) * 4) << tile.AcrossBits) + across);
             thread.Barrier();
-            StoreQuarter(in arguments, shared, thread, row0 + (quarter >> 1 << (tile.DownBits + 2)), quad0 + ((quarter & 1) << tile.AcrossBits));
+            var (lower, right) = (quarter >> 1, quarter & 1);
+            StoreQuarter(in arguments, shared, thread, row0 + (lower << (tile.DownBits + 2)), quad0 + (right << tile.AcrossBits));
         }
     }
 

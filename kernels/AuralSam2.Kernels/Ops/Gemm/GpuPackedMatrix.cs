@@ -22,8 +22,9 @@ internal sealed class GpuPackedMatrix : PackedMatrix
         ColumnQuads = (outputs + 3) / 4;
         var columns = ColumnQuads * 4;
         var transposed = new float[checked((Inputs + MaxSlice - 1) / MaxSlice * MaxSlice * columns)];
-        for (var o = 0; o < outputs; o++)
-            for (var k = 0; k < Inputs; k++) transposed[(k * columns) + o] = weight[(o * Inputs) + k];
+        for (var k0 = 0; k0 < Inputs; k0 += MaxSlice) // a few lines of the result at a time stay in cache
+            for (var o = 0; o < outputs; o++)
+                for (var k = k0; k < Math.Min(Inputs, k0 + MaxSlice); k++) transposed[(k * columns) + o] = weight[(o * Inputs) + k];
         var padded = new float[columns];
         bias.CopyTo(padded);
 

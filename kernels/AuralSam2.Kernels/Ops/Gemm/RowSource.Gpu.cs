@@ -5,16 +5,21 @@ using ILGPU;
 namespace AuralSam2.Kernels.Ops;
 
 /// <summary>
-/// The left operand of a product, read four neighbouring inputs at a time: rows of a matrix, or patches of an image that exist nowhere in memory.
+/// The left operand of a product, read four neighbouring inputs at a time: rows of a matrix, or patches of an image that exist nowhere in
+/// memory.
 /// </summary>
-/// <typeparam name="TCursor">A place in a row: what a thread keeps, so that going on along the row costs no multiplication or division.</typeparam>
+/// <typeparam name="TCursor">
+/// A place in a row: what a thread keeps, so that going on along the row costs no multiplication or division.
+/// </typeparam>
 internal interface IRowSource<TCursor>
     where TCursor : struct
 {
     /// <summary>Length of a row: k.</summary>
     int Inputs { get; }
 
-    /// <summary>The place of four inputs, the first a multiple of four. Behind the last row lies the last row: its sums are not stored.</summary>
+    /// <summary>
+    /// The place of four inputs, the first a multiple of four. Behind the last row lies the last row: its sums are not stored.
+    /// </summary>
     TCursor At(int row, int input);
 
     /// <summary>A place further along the row; <paramref name="inputs"/> is a multiple of four.</summary>
@@ -24,15 +29,15 @@ internal interface IRowSource<TCursor>
     TCursor Down(TCursor cursor, int row, int rows);
 
     /// <summary>
-    /// Four inputs. Those of the row's last slice that lie behind its end are any finite values, or values of that row: a packed weight is zero
-    /// there. Further behind they are any values, which nobody uses.
+    /// Four inputs. Those of the row's last slice that lie behind its end are zeros or values of that row: a packed weight is zero there, and
+    /// a NaN stays in its row. Further behind they are any values, which nobody uses.
     /// </summary>
     Float4 Read(TCursor cursor);
 }
 
 /// <summary>
-/// Rows whose address and stride are multiples of four floats and whose length is a multiple of the deepest slice: counted in quads, read 128
-/// bits at a time, and never asked where they end. A cursor is the number of a quad.
+/// Rows whose address and stride are multiples of four floats and whose length is a multiple of the deepest slice: counted in quads, read
+/// 128 bits at a time, and never asked where they end. A cursor is the number of a quad.
 /// </summary>
 /// <param name="x"><c>[rows, inputs]</c>.</param>
 internal readonly struct QuadRows(RowView x) : IRowSource<int>
@@ -56,7 +61,8 @@ internal readonly struct QuadRows(RowView x) : IRowSource<int>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int Down(int cursor, int row, int rows) => cursor + ((IntrinsicMath.Min(row + rows, lastRow) - IntrinsicMath.Min(row, lastRow)) * stride);
+    public int Down(int cursor, int row, int rows) =>
+        cursor + ((IntrinsicMath.Min(row + rows, lastRow) - IntrinsicMath.Min(row, lastRow)) * stride);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

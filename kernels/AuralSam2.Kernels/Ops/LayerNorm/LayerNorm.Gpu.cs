@@ -95,7 +95,8 @@ internal static class LayerNormGpu
         public static Float4 Read(in QuadView view, int row, int quad) => view.ReadRagged(view.Element(row, quad), quad);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static void Write(in QuadView view, int row, int quad, Float4 values) => view.WriteRagged(view.Element(row, quad), quad, values);
+        public static void Write(in QuadView view, int row, int quad, Float4 values) =>
+            view.WriteRagged(view.Element(row, quad), quad, values);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Float4 Within(int left, Float4 values) =>
@@ -126,7 +127,8 @@ internal static class LayerNormGpu
     {
         var (thread, groups) = (GroupThread.Current, Grid.DimX);
         var rowsEach = thread.Count >> arguments.LaneBits;
-        var wide = arguments.X.Wide & arguments.Y.Wide & arguments.Weight.Wide & arguments.Bias.Wide & (arguments.Add.Wide | arguments.Add.Rows == 0);
+        var wide = arguments.X.Wide & arguments.Y.Wide & arguments.Weight.Wide & arguments.Bias.Wide &
+            (arguments.Add.Wide | arguments.Add.Rows == 0);
         // Lanes without a row take part as well: a sum is for the whole warp, or group.
         for (var block = Grid.IdxX; block * rowsEach < arguments.X.Rows; block += groups)
         {
@@ -137,7 +139,9 @@ internal static class LayerNormGpu
         }
     }
 
-    /// <summary>Mean, then the variance around it (no cancellation), then the result. Behind the last row, the last row without a result.</summary>
+    /// <summary>
+    /// Mean, then the variance around it (no cancellation), then the result. Behind the last row, the last row without a result.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Normalise<TAccess, TLanes>(in Arguments arguments, int row, int lane)
         where TAccess : struct, IAccess
