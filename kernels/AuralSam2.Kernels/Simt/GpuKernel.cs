@@ -33,7 +33,7 @@ internal abstract class GpuKernel
         GpuPeak.FmaKernel, GpuPeak.CopyKernel,
         GemmGpu.Kernel, GemmGpu.PartsKernel, GemmGpu.ScalarsKernel, GemmGpu.FewRowsKernel, GemmGpu.FewRowsScalarsKernel,
         Conv2dGpu.Kernel, Conv2dGpu.PartsKernel, Conv2dGpu.ScalarsKernel,
-        LayerNormGpu.Kernel, LayerNormGpu.SharedKernel,
+        LayerNormGpu.Kernel, LayerNormGpu.LoneKernel,
         AttentionGpu.Narrow, AttentionGpu.Medium, AttentionGpu.Wide, AttentionGpu.Combine,
         WindowAttentionGpu.Narrow, WindowAttentionGpu.Medium, WindowAttentionGpu.Wide, WindowAttentionGpu.Combine,
         ElementwiseGpu.AddKernel, ElementwiseGpu.MapKernel, ElementwiseGpu.ThresholdKernel,

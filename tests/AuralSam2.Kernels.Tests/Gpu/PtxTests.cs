@@ -78,7 +78,6 @@ public sealed partial class PtxTests
         // Residuals of ragged rows, and left operands that are read float by float.
         Assert.InRange(Regex.Count(ptx, @"ld\.global\.f32"), 0, name.EndsWith("Scalars", StringComparison.Ordinal) ? 16 : 4);
         Assert.Contains("st.global.v4.f32", ptx);
-        Assert.Contains(".minnctapersm 2", ptx);
     }
 
     /// <summary>The kernels for few rows wait for memory: whole quads of x and of the weight, with nothing shared on the way.</summary>

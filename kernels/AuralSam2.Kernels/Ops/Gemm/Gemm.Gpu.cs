@@ -24,9 +24,11 @@ internal static class GemmGpu
     /// <summary>
     /// A kernel that multiplies tiles: two groups share a multiprocessor, so that one multiplies while the other waits or stores.
     /// </summary>
-    public static GpuKernel<TileArguments<TRows>> TileKernel<TRows>(Action<TileArguments<TRows>> body)
+    /// <param name="body">The kernel.</param>
+    /// <param name="promisedGroups">Groups that the compiler is told to make room for. Two fit wherever a thread has 128 registers or fewer.</param>
+    public static GpuKernel<TileArguments<TRows>> TileKernel<TRows>(Action<TileArguments<TRows>> body, int promisedGroups = 2)
         where TRows : struct =>
-        new(body, Threads, SimtGemmTile.MaxSharedFloats, residentGroups: 2);
+        new(body, Threads, SimtGemmTile.MaxSharedFloats, promisedGroups);
 
     public static void Run(IlgpuDevice device, Tensor x, PackedMatrix weight, Tensor y, in GemmFusion fusion)
     {

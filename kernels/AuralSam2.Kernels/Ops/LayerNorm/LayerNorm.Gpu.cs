@@ -19,8 +19,8 @@ internal static class LayerNormGpu
 
     public static readonly GpuKernel<Arguments> Kernel = new(LayerNormRows, Threads);
 
-    /// <summary>For devices without shuffles.</summary>
-    public static readonly GpuKernel<Arguments> SharedKernel = new(LayerNormRowsShared, Threads, maxSharedFloats: Threads);
+    /// <summary>A thread for a row: for OpenCL, which knows shuffles as an extension only.</summary>
+    public static readonly GpuKernel<Arguments> LoneKernel = new(LayerNormLoneRows, Threads);
 
     /// <summary>Arguments of <see cref="LayerNormRows"/>.</summary>
     /// <param name="x"><c>[rows, channels]</c>.</param>
@@ -57,11 +57,11 @@ internal static class LayerNormGpu
         public static float Sum(int lanes, float value) => LaneSum.Of(lanes, value);
     }
 
-    /// <summary>Through shared memory.</summary>
-    private readonly struct SharedLanes : ILanes
+    /// <summary>One lane has it all.</summary>
+    private readonly struct LoneLane : ILanes
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static float Sum(int lanes, float value) => LaneSum.Of(SharedMemory.GetDynamic<float>(), lanes, value);
+        public static float Sum(int lanes, float value) => value;
     }
 
     /// <summary>How quads are reached: a kernel asks once per row, not once per quad.</summary>
@@ -105,22 +105,21 @@ internal static class LayerNormGpu
 
     public static void Run(IlgpuDevice device, Tensor x, in NormWeights norm, Tensor y, Tensor add, Activation activation)
     {
-        // OpenCL knows shuffles as an extension only.
-        var kernel = device.Accelerator.AcceleratorType == AcceleratorType.OpenCL ? SharedKernel : Kernel;
+        var kernel = device.Accelerator.AcceleratorType == AcceleratorType.OpenCL ? LoneKernel : Kernel;
         var threads = device.GroupSize(kernel);
         // As many quads for a lane as it keeps: more loads are on their way at once, and fewer sums need a shuffle.
         var wanted = BitOperations.Log2(BitOperations.RoundUpToPowerOf2((uint)((x.Columns + (4 * Kept) - 1) / (4 * Kept))));
-        var laneBits = Math.Min(wanted, BitOperations.Log2((uint)Math.Min(LaneSum.MaxLanes, threads)));
+        var laneBits = Math.Min(wanted, kernel == LoneKernel ? 0 : BitOperations.Log2((uint)Math.Min(LaneSum.MaxLanes, threads)));
         var arguments = new Arguments(
             QuadView.Of(device, x), QuadView.Of(device, add), QuadView.Of(device, y), QuadView.Of(device, norm.Weight),
             QuadView.Of(device, norm.Bias), norm.Epsilon, activation, laneBits);
         var rowsEach = threads >> laneBits;
-        device.Launch(kernel, GroupThread.Groups(device, (x.Rows + rowsEach - 1) / rowsEach), threads, kernel.MaxSharedFloats == 0 ? 0 : threads, arguments);
+        device.Launch(kernel, GroupThread.Groups(device, (x.Rows + rowsEach - 1) / rowsEach), threads, 0, arguments);
     }
 
     internal static void LayerNormRows(Arguments arguments) => NormaliseRows<ShuffledLanes>(in arguments);
 
-    internal static void LayerNormRowsShared(Arguments arguments) => NormaliseRows<SharedLanes>(in arguments);
+    internal static void LayerNormLoneRows(Arguments arguments) => NormaliseRows<LoneLane>(in arguments);
 
     private static void NormaliseRows<TLanes>(in Arguments arguments)
         where TLanes : struct, ILanes
@@ -129,7 +128,7 @@ internal static class LayerNormGpu
         var rowsEach = thread.Count >> arguments.LaneBits;
         var wide = arguments.X.Wide & arguments.Y.Wide & arguments.Weight.Wide & arguments.Bias.Wide &
             (arguments.Add.Wide | arguments.Add.Rows == 0);
-        // Lanes without a row take part as well: a sum is for the whole warp, or group.
+        // Lanes without a row take part as well: a shuffle is for the whole warp.
         for (var block = Grid.IdxX; block * rowsEach < arguments.X.Rows; block += groups)
         {
             var row = (block * rowsEach) + (thread.Index >> arguments.LaneBits);

@@ -13,7 +13,7 @@ internal static class MaskProductGpu
     private const int Threads = 256;
     private const int MaxLaneBits = 3; // the 32 channels of SAM2's masks are eight quads
 
-    public static readonly GpuKernel<Arguments> Kernel = new(MaskProductDots, Threads, SharedFloats(laneBits: 1, Threads));
+    public static readonly GpuKernel<Arguments> Kernel = new(MaskProductDots, Threads, SharedFloats(laneBits: 0, Threads));
 
     /// <summary>Arguments of <see cref="MaskProductDots"/>.</summary>
     /// <param name="Tokens"><c>[masks, channels]</c>.</param>
