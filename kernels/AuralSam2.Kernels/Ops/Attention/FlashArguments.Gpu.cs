@@ -77,9 +77,10 @@ internal readonly struct Rows4
 /// <param name="stride">Quads from row to row.</param>
 /// <param name="column">The head's first quad.</param>
 /// <param name="quads">Quads of a head.</param>
-/// <param name="left">Rows of the first four queries; -1 where nothing is to be stored.</param>
+/// <param name="left">Rows of the first four queries; -1 where the result is dropped.</param>
 /// <param name="right">Rows of the others.</param>
-internal readonly struct FlashTarget(ArrayView<Float4> data, int stride, int column, int quads, Rows4 left, Rows4 right)
+internal readonly struct FlashTarget<TMap>(ArrayView<Float4> data, int stride, int column, int quads, Rows4 left, Rows4 right)
+    where TMap : unmanaged, ITokenMap
 {
     public readonly int Quads = quads;
     public readonly Rows4 Left = left;
@@ -91,7 +92,7 @@ internal readonly struct FlashTarget(ArrayView<Float4> data, int stride, int col
     /// <summary>Stores four channels of a query times a factor.</summary>
     public void Store(int row, int quad, float factor, Float4 value)
     {
-        if (row < 0) return;
+        if (TMap.HasPadding && row < 0) return;
         data[((long)row * stride) + (column + quad)] = new(value.X * factor, value.Y * factor, value.Z * factor, value.W * factor);
     }
 }

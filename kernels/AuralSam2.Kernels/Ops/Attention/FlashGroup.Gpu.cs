@@ -107,10 +107,10 @@ internal readonly struct FlashGroup<TMap>
                 outputs.Scale(shrink);
                 for (var key = 0; key < count; key += plan.ValueKeys, stage++)
                 {
-                    StageValues(key, quad0, plan.Buffer(stage));
-                    thread.Barrier();
                     // Keys beyond the end weigh nothing, and their values are those of the last key.
                     var fours = (IntrinsicMath.Min(plan.ValueKeys, count - key) + 3) / 4;
+                    StageValues(key, fours, quad0, plan.Buffer(stage));
+                    thread.Barrier();
                     MultiplyAdd(ref outputs, plan.Buffer(stage), plan.PassQuads, Weights(key), fours);
                 }
 
@@ -228,14 +228,14 @@ internal readonly struct FlashGroup<TMap>
         }
     }
 
-    /// <summary>A slice of values, <c>[key][channel]</c>, of the channels of a pass.</summary>
-    private void StageValues(int key0, int quad0, int target)
+    /// <summary>A slice of values, <c>[key][channel]</c>, of the channels of a pass: four keys by four channels at a time.</summary>
+    private void StageValues(int key0, int fours, int quad0, int target)
     {
         for (var block = thread.Index; block < plan.PassQuads << plan.ValueQuadBits; block += thread.Count)
         {
             var key = (block >> plan.LaneBits) & ((1 << plan.ValueQuadBits) - 1);
             var quad = (block & (plan.Lanes - 1)) + (block >> (plan.LaneBits + plan.ValueQuadBits) << plan.LaneBits);
-            if (quad0 + quad >= plan.HeadQuads) continue;
+            if (key >= fours || quad0 + quad >= plan.HeadQuads) continue;
             var table = plan.KeyTableAt + (key0 / 4) + key;
             var at = target + (4 * key * plan.PassQuads) + quad;
             if (arguments.WholeQuads == 0)
@@ -323,7 +323,7 @@ internal readonly struct FlashGroup<TMap>
         for (var other = 0; other < plan.Lanes; other++, at += plan.QueryQuads) sum.Accumulate(1f, Read(at));
         var factors = arguments.Combines == 0 && arguments.Softmax != 0 ? sum.Reciprocal() : Octet.All(1f);
         var (left, right) = (tables[plan.OutputTableAt + (2 * row)], tables[plan.OutputTableAt + (2 * row) + 1]);
-        var target = new FlashTarget(arguments.Target, arguments.TargetStride, head * arguments.TargetHead, plan.HeadQuads, left, right);
+        var target = new FlashTarget<TMap>(arguments.Target, arguments.TargetStride, head * arguments.TargetHead, plan.HeadQuads, left, right);
         outputs.StoreQueries(target, factors, quad0 + First<TOutputs>(), Step<TOutputs>());
         if (arguments.Combines == 0 || lane > 0 || quad0 > 0) return;
         var maximum = Read(plan.MaximaAt + own);
@@ -341,12 +341,14 @@ internal readonly struct FlashGroup<TMap>
 
     private void StoreStatistics(int target, float maximum, float sum)
     {
-        if (target < 0) return;
         arguments.Statistics[2 * target] = maximum;
         arguments.Statistics[(2 * target) + 1] = sum;
     }
 
-    /// <summary>Rows of the block's queries, of their corners, and of their results. Queries beyond the end repeat the last one.</summary>
+    /// <summary>
+    /// Rows of the block's queries, of their corners, and of their results. Queries beyond the end repeat the last one: the same numbers are
+    /// stored to the same place.
+    /// </summary>
     private void FillQueryTables()
     {
         var rows = shared.Cast<int>();
@@ -358,7 +360,7 @@ internal readonly struct FlashGroup<TMap>
             var output = arguments.Combines != 0
                 ? plan.PartialRow(split, sequence, head, query)
                 : arguments.Map.Output(sequence, query);
-            rows[(4 * plan.OutputTableAt) + q] = query0 + q < plan.Shape.Queries ? output : -1;
+            rows[(4 * plan.OutputTableAt) + q] = output;
         }
     }
 
