@@ -39,7 +39,9 @@ internal struct Octet(float q0, float q1, float q2, float q3, float q4, float q5
         get => new(Q4, Q5, Q6, Q7);
     }
 
-    /// <summary>This += scale * others. In place: the emulator, which runs kernels as the .NET methods they are, copies no sums around.</summary>
+    /// <summary>
+    /// This += scale * others. In place: the emulator, which runs kernels as the .NET methods they are, copies no sums around.
+    /// </summary>
     [MethodImpl(Inline)]
     public void Accumulate(float scale, in Octet others)
     {

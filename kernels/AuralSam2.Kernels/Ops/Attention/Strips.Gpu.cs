@@ -5,8 +5,8 @@ using ILGPU;
 namespace AuralSam2.Kernels.Ops;
 
 /// <summary>
-/// What one thread sums up in registers: strips of four rows (keys of the scores, channels of the outputs) by eight queries. There is a type
-/// for each number of strips, because registers cannot be indexed.
+/// What one thread sums up in registers: strips of four rows (keys of the scores, channels of the outputs) by eight queries. There is a
+/// type for each number of strips, because registers cannot be indexed.
 /// </summary>
 /// <remarks>
 /// A strip's rows are a quad in shared memory. The first two strips are neighbours, so that one address serves both; two more lie
