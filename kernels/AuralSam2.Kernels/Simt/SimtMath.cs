@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using AuralSam2.Kernels.Ops;
 using ILGPU;
 
@@ -13,6 +14,9 @@ namespace AuralSam2.Kernels.Simt;
 /// </remarks>
 internal static class SimtMath
 {
+    /// <summary>1.5 * 2^23: adding it rounds to an integer, which the low bits of the sum then hold.</summary>
+    private const float Rounder = 12582912f;
+
     /// <summary>The larger of two values; NaN when either is.</summary>
     public static float Max(float a, float b) => (a > b) | float.IsNaN(a) ? a : b;
 
@@ -31,10 +35,8 @@ internal static class SimtMath
     public static float Exp(float x)
     {
         x = Clamp(x, -87.3f, 88.3f);
-        // Adding 1.5 * 2^23 rounds to an integer, which the low bits of the sum then hold.
-        const float rounder = 12582912f;
-        var shifted = (x * 1.44269504088896341f) + rounder;
-        var n = shifted - rounder;
+        var shifted = (x * 1.44269504088896341f) + Rounder;
+        var n = shifted - Rounder;
         var r = (n * -0.693145751953125f) + x;
         r = (n * -1.42860682030941723e-6f) + r;
         var p = 1f / 5040;
@@ -47,14 +49,14 @@ internal static class SimtMath
         return p * Interop.IntAsFloat((uint)((int)Interop.FloatAsInt(shifted) - 0x4B400000 + 127) << 23);
     }
 
-    /// <summary>2^x, relative error below 3e-7, for x up to 127; arguments below -126 give about 1e-38.</summary>
-    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
+    /// <summary>2^x for x up to 127, relative error below 3e-7; arguments below -126 give about 1e-38.</summary>
+    /// <remarks>No digits are lost in the reduction: x = n + f is exact.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Exp2(float x)
     {
         x = x < -126f ? -126f : x;
-        const float rounder = 12582912f;
-        var shifted = x + rounder;
-        var f = x - (shifted - rounder);
+        var shifted = x + Rounder;
+        var f = x - (shifted - Rounder);
         var p = 1.5403530393381608e-4f;
         p = (p * f) + 1.3333558146428443e-3f;
         p = (p * f) + 9.6181291076284772e-3f;

@@ -16,6 +16,15 @@ public sealed class SimtMathTests
         Assert.True(float.IsFinite(SimtMath.Exp(float.MaxValue)));
     }
 
+    [Fact]
+    public void Exp2IsAccurateToTheLastDigits()
+    {
+        for (var x = -125.9f; x < 127f; x += 0.00731f) Assert.InRange(Math.Abs((SimtMath.Exp2(x) / Math.Pow(2, x)) - 1), 0, 3e-7);
+        for (var n = -126; n < 128; n++) Assert.Equal((float)Math.Pow(2, n), SimtMath.Exp2(n));
+        Assert.InRange(SimtMath.Exp2(float.MinValue), 0, 2e-38f);
+        Assert.InRange(SimtMath.Exp2(float.NegativeInfinity), 0, 2e-38f);
+    }
+
     [Theory, InlineData(0, 0), InlineData(0.1, 0.1124629160182849), InlineData(0.5, 0.5204998778130465), InlineData(1, 0.8427007929497149)]
     [InlineData(1.5, 0.9661051464753108), InlineData(2, 0.9953222650189527), InlineData(3, 0.9999779095030014), InlineData(40, 1)]
     public void ErfAgreesWithTables(double x, double expected)
@@ -32,6 +41,7 @@ public sealed class SimtMathTests
         Assert.Equal(float.NaN, SimtMath.Max(float.NaN, 1));
         Assert.Equal(float.NaN, SimtMath.Max(1, float.NaN));
         Assert.Equal(float.NaN, SimtMath.Exp(float.NaN));
+        Assert.Equal(float.NaN, SimtMath.Exp2(float.NaN));
         Assert.Equal(float.NaN, SimtMath.Erf(float.NaN));
         Assert.All(Enum.GetValues<Activation>(), f => Assert.Equal(float.NaN, SimtMath.Activate(f, float.NaN)));
     }

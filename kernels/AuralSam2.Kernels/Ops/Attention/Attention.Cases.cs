@@ -28,8 +28,17 @@ internal static class AttentionCases
     {
         yield return Of(new(3, 5, 2, 4)) with { Tiny = true };
         yield return Of(new(1, 1, 1, 16)) with { Tiny = true }; // softmax of one key: y is v
-        yield return Of(new(0, 3, 1, 16));
-        yield return Of(new(9, 1, 3, 5)); // an odd head dimension
+        yield return Of(new(0, 3, 1, 16)) with { Tiny = true };
+        yield return Of(new(9, 1, 3, 5)) with { Tiny = true }; // an odd head dimension
+        yield return Of(new(20, 140, 2, 4)) with { Tiny = true }; // on a GPU: outputs wait in registers for three blocks of keys
+        yield return Of(new(6, 128, 1, 8)) with { Tiny = true }; // whole blocks
+        yield return Of(new(3, 300, 1, 16)) with { Tiny = true }; // few queries: groups share the keys, the last has 44
+        yield return Of(new(4, 9, 3, 12) { Batch = 2, Gap = 8 }) with { Tiny = true }; // slices of a fused qkv
+        yield return Of(new(5, 7, 2, 6) { Batch = 3, Gap = 1 }) with { Tiny = true }; // rows of no whole quads
+        yield return Of(new(7, 11, 2, 68) { Gap = 4 }) with { Tiny = true }; // the kernel for heads up to 96, an odd number of quads
+        yield return Of(new(3, 21, 1, 132)) with { Tiny = true }; // the one for wider heads
+        yield return Of(new(2, 9, 1, 400)) with { Tiny = true }; // wider than what a GPU keeps in registers
+        yield return Of(new(5, 70, 1, 8) { Scale = 200, Budget = 1e-4 }) with { Tiny = true }; // scores of several hundred
         yield return Of(new(65, 65, 2, 16) { Gap = 64 });
         yield return Of(new(17, 97, 2, 32) { Batch = 2 });
         yield return Of(new(66, 131, 3, 56) { Gap = 1 });

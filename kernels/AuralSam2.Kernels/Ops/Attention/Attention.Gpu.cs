@@ -3,16 +3,17 @@ using ILGPU;
 
 namespace AuralSam2.Kernels.Ops;
 
-/// <summary>Attention of sequences on a GPU.</summary>
+/// <summary>Attention of sequences on a GPU: a group takes a block of queries of one head, and the keys or a share of them.</summary>
 internal static class AttentionGpu
 {
     public static readonly GpuKernel<FlashArguments<SequenceMap>> Narrow = FlashWidth.Narrow.Kernel<SequenceMap>(Attend64);
     public static readonly GpuKernel<FlashArguments<SequenceMap>> Medium = FlashWidth.Medium.Kernel<SequenceMap>(Attend96);
     public static readonly GpuKernel<FlashArguments<SequenceMap>> Wide = FlashWidth.Wide.Kernel<SequenceMap>(Attend256);
-    public static readonly GpuKernel<CombineArguments<SequenceMap>> Combine = new(AttendCombine, FlashCombine.Threads, FlashCombine.Threads * FlashCombine.SharedFloats);
+    public static readonly GpuKernel<CombineArguments<SequenceMap>> Combine = FlashCombine.Kernel<SequenceMap>(AttendCombine);
 
     private static readonly FlashKernels<SequenceMap> Kernels = new(Narrow, Medium, Wide, Combine);
 
+    /// <summary>Softmax attention, or, with a <paramref name="linearScale"/>, the plain product (scale q k^T) v.</summary>
     public static void Run(IlgpuDevice device, Tensor q, Tensor k, Tensor v, Tensor y, int heads, int batch, float? linearScale = null)
     {
         if (q.Rows == 0) return;
@@ -32,6 +33,8 @@ internal static class AttentionGpu
 }
 
 /// <summary>Sequences lie one behind the other.</summary>
+/// <param name="Queries">Queries of a sequence.</param>
+/// <param name="Keys">Keys of a sequence.</param>
 internal readonly record struct SequenceMap(int Queries, int Keys) : ITokenMap
 {
     public static bool HasPadding => false;

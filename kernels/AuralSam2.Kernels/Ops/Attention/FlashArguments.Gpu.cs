@@ -24,7 +24,7 @@ internal interface ITokenMap
 /// <param name="Q">Queries.</param>
 /// <param name="K">Keys.</param>
 /// <param name="V">Values.</param>
-/// <param name="Target">Rows that results go to: y, or, where <see cref="CombineArguments{TMap}"/> follow, those of one split after another.</param>
+/// <param name="Target">Rows that results go to: y, or those of one split after another.</param>
 /// <param name="TargetStride">Quads from row to row of the target.</param>
 /// <param name="TargetHead">Quads from head to head of the target.</param>
 /// <param name="Statistics">Maximum and sum of the weights of each row of the target; nothing when the target is y.</param>
@@ -33,19 +33,20 @@ internal interface ITokenMap
 /// <param name="Scale">Factor of the scores; for a softmax it includes log2(e).</param>
 /// <param name="Softmax">0: the scores are the weights.</param>
 /// <param name="WholeQuads">1: rows and heads of q, k and v consist of whole, aligned quads.</param>
-/// <param name="Combines">1: results go to <see cref="CombineArguments{TMap}"/>.</param>
+/// <param name="Combines">1: results go to <see cref="FlashCombine"/>.</param>
 internal readonly record struct FlashArguments<TMap>(
     TokenRows Q, TokenRows K, TokenRows V, ArrayView<Float4> Target, int TargetStride, int TargetHead, ArrayView<float> Statistics,
     TMap Map, FlashPlan Plan, float Scale, int Softmax, int WholeQuads, int Combines)
     where TMap : unmanaged, ITokenMap;
 
-/// <summary>Rows of q, k or v.</summary>
+/// <summary>Rows of q, k, v or y.</summary>
 /// <param name="rows">The rows.</param>
 /// <param name="quads">The same in quads; empty where rows or heads do not consist of whole, aligned quads.</param>
-/// <param name="quadStride">Quads from row to row.</param>
+/// <param name="quadStride">Quads from row to row; 0 where there are none.</param>
 /// <param name="padding">The row of a padding token.</param>
 /// <param name="paddingQuads">The same in quads.</param>
-internal readonly struct TokenRows(RowView rows, ArrayView<Float4> quads, int quadStride, ArrayView<float> padding, ArrayView<Float4> paddingQuads)
+internal readonly struct TokenRows(
+    RowView rows, ArrayView<Float4> quads, int quadStride, ArrayView<float> padding, ArrayView<Float4> paddingQuads)
 {
     public readonly RowView Rows = rows;
     public readonly ArrayView<Float4> Quads = quads;
@@ -77,9 +78,10 @@ internal readonly struct Rows4
 /// <param name="stride">Quads from row to row.</param>
 /// <param name="column">The head's first quad.</param>
 /// <param name="quads">Quads of a head.</param>
-/// <param name="left">Rows of the first four queries; -1 where nothing is to be stored.</param>
+/// <param name="left">Rows of the first four queries; -1 where the result is dropped.</param>
 /// <param name="right">Rows of the others.</param>
-internal readonly struct FlashTarget(ArrayView<Float4> data, int stride, int column, int quads, Rows4 left, Rows4 right)
+internal readonly struct FlashTarget<TMap>(ArrayView<Float4> data, int stride, int column, int quads, Rows4 left, Rows4 right)
+    where TMap : unmanaged, ITokenMap
 {
     public readonly int Quads = quads;
     public readonly Rows4 Left = left;
@@ -91,7 +93,7 @@ internal readonly struct FlashTarget(ArrayView<Float4> data, int stride, int col
     /// <summary>Stores four channels of a query times a factor.</summary>
     public void Store(int row, int quad, float factor, Float4 value)
     {
-        if (row < 0) return;
+        if (TMap.HasPadding && row < 0) return;
         data[((long)row * stride) + (column + quad)] = new(value.X * factor, value.Y * factor, value.Z * factor, value.W * factor);
     }
 }

@@ -14,7 +14,8 @@ namespace AuralSam2.Kernels.Ops;
 /// <param name="SplitBits">2^SplitBits such ranks at its splits.</param>
 /// <param name="Softmax">0: sums are added as they are.</param>
 internal readonly record struct CombineArguments<TMap>(
-    ArrayView<Float4> Partials, ArrayView<float> Statistics, TokenRows Y, TMap Map, FlashPlan Plan, int QuadBits, int SplitBits, int Softmax)
+    ArrayView<Float4> Partials, ArrayView<float> Statistics, TokenRows Y, TMap Map, FlashPlan Plan,
+    int QuadBits, int SplitBits, int Softmax)
     where TMap : unmanaged, ITokenMap;
 
 /// <summary>What some of the keys contribute to four channels of a query.</summary>
@@ -44,15 +45,19 @@ internal readonly struct FlashPart(float maximum, float sum, Float4 total)
 }
 
 /// <summary>
-/// Puts the splits of every query together, in an order that depends on nothing but the plan; and stores rows that no quad can be stored to.
+/// Puts the splits of every query together, in an order that depends on nothing but the plan; and stores to rows of no whole quads.
 /// </summary>
 internal static class FlashCombine
 {
     /// <summary>Threads of a group on a GPU.</summary>
-    public const int Threads = 128;
+    private const int Threads = 128;
 
     /// <summary>Shared memory of a thread: what it has found.</summary>
     public const int SharedFloats = 8;
+
+    /// <summary>A kernel that combines.</summary>
+    public static GpuKernel<CombineArguments<TMap>> Kernel<TMap>(Action<CombineArguments<TMap>> body)
+        where TMap : unmanaged, ITokenMap => new(body, Threads, Threads * SharedFloats);
 
     /// <summary>How many threads of a group stand at the quads of a row and at its splits, as bits.</summary>
     public static (int QuadBits, int SplitBits) Ranks(FlashPlan plan, int threads)
@@ -83,8 +88,9 @@ internal static class FlashCombine
             {
                 var from = plan.PartialRow(split, sequence, head, query);
                 var total = arguments.Partials[((long)from * plan.HeadQuads) + quad];
-                part = part.With(
-                    arguments.Softmax == 0 ? new(0f, 1f, total) : new(arguments.Statistics[2 * from], arguments.Statistics[(2 * from) + 1], total));
+                part = part.With(arguments.Softmax != 0
+                    ? new(arguments.Statistics[2 * from], arguments.Statistics[(2 * from) + 1], total)
+                    : new(0f, 1f, total));
             }
 
             shared[2 * thread.Index] = part.Total;

@@ -11,8 +11,8 @@ namespace AuralSam2.Kernels.Ops;
 /// <remarks>
 /// A running maximum and sum per query make the softmax exact (online softmax, as on the CPU). Both products, queries by keys and weights by
 /// values, are sums of outer products of eight queries and quads of rows; so both operands lie in shared memory with the dimension that is
-/// summed over outermost, and one loop serves both. Slices of the operands pass through two buffers in turn, one barrier per slice: a slice is
-/// filled while slower threads still multiply from the one before.
+/// summed over outermost, and one loop serves both. Slices of the operands pass through two buffers in turn, one barrier per slice: a slice
+/// is filled while slower threads still multiply from the one before.
 /// </remarks>
 internal readonly struct FlashGroup<TMap>
     where TMap : unmanaged, ITokenMap
@@ -68,6 +68,7 @@ internal readonly struct FlashGroup<TMap>
         var (maxima, sums) = (plan.MaximaAt + own, plan.LaneSumsAt + own);
         Write(maxima, Octet.All(float.MinValue));
         Write(sums, default);
+        var nothing = arguments.Softmax != 0 ? float.MinValue : 0f; // the score of keys beyond the end
         var outputs = default(TOutputs);
         var stage = 0;
         var end = IntrinsicMath.Min((split + 1) * plan.SplitKeys, plan.Shape.Keys);
@@ -80,11 +81,10 @@ internal readonly struct FlashGroup<TMap>
             for (var tile = 0; tile < count; tile += plan.TileKeys, stage += plan.Slices)
             {
                 var scores = Score<TScores>(tile, stage);
-                // Keys beyond the end weigh nothing.
-                if (tile + plan.TileKeys > count)
-                    scores.Cut(count - tile - (4 * First<TScores>()), Step<TScores>(), Octet.All(arguments.Softmax != 0 ? float.MinValue : 0f));
+                var first = tile + (4 * First<TScores>());
+                if (tile + plan.TileKeys > count) scores.Cut(count - first, Step<TScores>(), Octet.All(nothing));
                 scores.Raise(ref largest);
-                scores.StoreRows(shared, Weights(tile + (4 * First<TScores>())), plan.QueryStride, Step<TScores>());
+                scores.StoreRows(shared, Weights(first), plan.QueryStride, Step<TScores>());
             }
 
             var shrink = Octet.All(1f);
@@ -107,10 +107,10 @@ internal readonly struct FlashGroup<TMap>
                 outputs.Scale(shrink);
                 for (var key = 0; key < count; key += plan.ValueKeys, stage++)
                 {
-                    StageValues(key, quad0, plan.Buffer(stage));
-                    thread.Barrier();
-                    // Keys beyond the end weigh nothing, and their values are those of the last key.
+                    // Of keys beyond the end the last few take part: without weight, with the values of the last key.
                     var fours = (IntrinsicMath.Min(plan.ValueKeys, count - key) + 3) / 4;
+                    StageValues(key, fours, quad0, plan.Buffer(stage));
+                    thread.Barrier();
                     MultiplyAdd(ref outputs, plan.Buffer(stage), plan.PassQuads, Weights(key), fours);
                 }
 
@@ -206,8 +206,9 @@ internal readonly struct FlashGroup<TMap>
             var (fromQuery, fromKey) = (IntrinsicMath.Min(quad0 + queryQuad, last), IntrinsicMath.Min(quad0 + keyQuad, last));
             if (arguments.WholeQuads == 0)
             {
-                if (hasQuery) StageElements(arguments.Q, queryTable, plan.Shape.Corners, 4 * fromQuery, 4 * toQuery, 1, 4 * plan.QueryStride, arguments.Scale);
-                if (hasKey) StageElements(arguments.K, keyTable, 1, 4 * fromKey, 4 * toKey, 1, 4 * plan.KeyStride, 1f);
+                var (queryStep, keyStep) = (4 * plan.QueryStride, 4 * plan.KeyStride);
+                if (hasQuery) StageElements(arguments.Q, queryTable, plan.Shape.Corners, 4 * fromQuery, 4 * toQuery, 1, queryStep, arguments.Scale);
+                if (hasKey) StageElements(arguments.K, keyTable, 1, 4 * fromKey, 4 * toKey, 1, keyStep, 1f);
             }
             else if (hasQuery && hasKey)
             {
@@ -228,15 +229,14 @@ internal readonly struct FlashGroup<TMap>
         }
     }
 
-    /// <summary>A slice of values, <c>[key][channel]</c>, of the channels of a pass.</summary>
-    private void StageValues(int key0, int quad0, int target)
+    /// <summary>A slice of values, <c>[key][channel]</c>, of the channels of a pass: four keys by four channels at a time.</summary>
+    private void StageValues(int key0, int fours, int quad0, int target)
     {
         for (var block = thread.Index; block < plan.PassQuads << plan.ValueQuadBits; block += thread.Count)
         {
             var key = (block >> plan.LaneBits) & ((1 << plan.ValueQuadBits) - 1);
             var quad = (block & (plan.Lanes - 1)) + (block >> (plan.LaneBits + plan.ValueQuadBits) << plan.LaneBits);
-            // Beyond the block's keys nothing is read, and the table of their rows ends.
-            if (quad0 + quad >= plan.HeadQuads || key0 + (4 * key) >= plan.BlockKeys) continue;
+            if (key >= fours || quad0 + quad >= plan.HeadQuads) continue;
             var table = plan.KeyTableAt + (key0 / 4) + key;
             var at = target + (4 * key * plan.PassQuads) + quad;
             if (arguments.WholeQuads == 0)
@@ -254,7 +254,8 @@ internal readonly struct FlashGroup<TMap>
     }
 
     /// <summary>A block of four tokens by four channels, element by element; zeros beyond the head.</summary>
-    private void StageElements(TokenRows tokens, int table, int corners, int channel, int at, int tokenStride, int channelStride, float scale)
+    private void StageElements(
+        TokenRows tokens, int table, int corners, int channel, int at, int tokenStride, int channelStride, float scale)
     {
         var rows = shared.Cast<int>();
         var elements = shared.Cast<float>();
@@ -268,7 +269,10 @@ internal readonly struct FlashGroup<TMap>
                     var column = (head * plan.Shape.HeadDim) + channel + c;
                     value = tokens.Element<TMap>(rows[(4 * table) + token], column);
                     for (var corner = 1; corner < corners; corner++)
-                        value = SimtMath.Max(value, tokens.Element<TMap>(rows[(4 * (table + (corner * plan.QueryQuads))) + token], column));
+                    {
+                        var other = rows[(4 * (table + (corner * plan.QueryQuads))) + token];
+                        value = SimtMath.Max(value, tokens.Element<TMap>(other, column));
+                    }
                 }
 
                 elements[at + (token * tokenStride) + (c * channelStride)] = value * scale;
@@ -285,7 +289,8 @@ internal readonly struct FlashGroup<TMap>
         {
             var others = Load(arguments.Q, table + (corner * plan.QueryQuads), quad);
             queries = new Quad(
-                Max(queries.Row0, others.Row0), Max(queries.Row1, others.Row1), Max(queries.Row2, others.Row2), Max(queries.Row3, others.Row3));
+                Max(queries.Row0, others.Row0), Max(queries.Row1, others.Row1),
+                Max(queries.Row2, others.Row2), Max(queries.Row3, others.Row3));
         }
 
         return queries;
@@ -297,7 +302,8 @@ internal readonly struct FlashGroup<TMap>
     {
         var rows = tables[table];
         quad += head * plan.HeadQuads;
-        var block = new Quad(tokens.Quad(rows.Row0, quad), tokens.Quad(rows.Row1, quad), tokens.Quad(rows.Row2, quad), tokens.Quad(rows.Row3, quad));
+        var block = new Quad(
+            tokens.Quad(rows.Row0, quad), tokens.Quad(rows.Row1, quad), tokens.Quad(rows.Row2, quad), tokens.Quad(rows.Row3, quad));
         if (!TMap.HasPadding || (rows.Row0 | rows.Row1 | rows.Row2 | rows.Row3) >= 0) return block;
         var padding = tokens.PaddingQuads[quad];
         return new Quad(
@@ -324,7 +330,8 @@ internal readonly struct FlashGroup<TMap>
         for (var other = 0; other < plan.Lanes; other++, at += plan.QueryQuads) sum.Accumulate(1f, Read(at));
         var factors = arguments.Combines == 0 && arguments.Softmax != 0 ? sum.Reciprocal() : Octet.All(1f);
         var (left, right) = (tables[plan.OutputTableAt + (2 * row)], tables[plan.OutputTableAt + (2 * row) + 1]);
-        var target = new FlashTarget(arguments.Target, arguments.TargetStride, head * arguments.TargetHead, plan.HeadQuads, left, right);
+        var target = new FlashTarget<TMap>(
+            arguments.Target, arguments.TargetStride, head * arguments.TargetHead, plan.HeadQuads, left, right);
         outputs.StoreQueries(target, factors, quad0 + First<TOutputs>(), Step<TOutputs>());
         if (arguments.Combines == 0 || lane > 0 || quad0 > 0) return;
         var maximum = Read(plan.MaximaAt + own);
@@ -342,12 +349,14 @@ internal readonly struct FlashGroup<TMap>
 
     private void StoreStatistics(int target, float maximum, float sum)
     {
-        if (target < 0) return;
         arguments.Statistics[2 * target] = maximum;
         arguments.Statistics[(2 * target) + 1] = sum;
     }
 
-    /// <summary>Rows of the block's queries, of their corners, and of their results. Queries beyond the end repeat the last one.</summary>
+    /// <summary>
+    /// Rows of the block's queries, of their corners, and of their results. Queries beyond the end repeat the last one: the same numbers
+    /// are stored to the same place.
+    /// </summary>
     private void FillQueryTables()
     {
         var rows = shared.Cast<int>();
@@ -359,7 +368,7 @@ internal readonly struct FlashGroup<TMap>
             var output = arguments.Combines != 0
                 ? plan.PartialRow(split, sequence, head, query)
                 : arguments.Map.Output(sequence, query);
-            rows[(4 * plan.OutputTableAt) + q] = query0 + q < plan.Shape.Queries ? output : -1;
+            rows[(4 * plan.OutputTableAt) + q] = output;
         }
     }
 
@@ -392,5 +401,6 @@ internal readonly struct FlashGroup<TMap>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Float4 Max(Float4 a, Float4 b) => new(SimtMath.Max(a.X, b.X), SimtMath.Max(a.Y, b.Y), SimtMath.Max(a.Z, b.Z), SimtMath.Max(a.W, b.W));
+    private static Float4 Max(Float4 a, Float4 b) =>
+        new(SimtMath.Max(a.X, b.X), SimtMath.Max(a.Y, b.Y), SimtMath.Max(a.Z, b.Z), SimtMath.Max(a.W, b.W));
 }

@@ -42,7 +42,8 @@ internal sealed record FlashKernels<TMap>(
     /// <param name="shape">What is computed.</param>
     /// <param name="linearScale">When not null: no softmax, the scores times this factor are the weights.</param>
     public void Run(
-        IlgpuDevice device, (Tensor Q, Tensor K, Tensor V, Tensor Y) operands, Tensor padding, TMap map, FlashShape shape, float? linearScale)
+        IlgpuDevice device, (Tensor Q, Tensor K, Tensor V, Tensor Y) operands, Tensor padding, TMap map, FlashShape shape,
+        float? linearScale)
     {
         var (q, k, v, y) = operands;
         var width = FlashWidth.For(shape.HeadDim);
@@ -55,9 +56,9 @@ internal sealed record FlashKernels<TMap>(
         TokenRows Tokens(Tensor tensor, int part, bool quads)
         {
             var row = padding.IsEmpty ? default : device.View(padding.SliceColumns(part * y.Columns, y.Columns));
-            return quads
-                ? new(device.Rows(tensor), device.View(tensor).Cast<Float4>(), tensor.RowStride / 4, row, padding.IsEmpty ? default : row.Cast<Float4>())
-                : new(device.Rows(tensor), default, 0, row, default);
+            if (!quads) return new(device.Rows(tensor), default, 0, row, default);
+            var rowQuads = padding.IsEmpty ? default : row.Cast<Float4>();
+            return new(device.Rows(tensor), device.View(tensor).Cast<Float4>(), tensor.RowStride / 4, row, rowQuads);
         }
 
         using var scope = device.Scope();

@@ -18,10 +18,10 @@ internal readonly record struct FlashShape(int Sequences, int Heads, int Queries
 /// numbers are made on the host: a kernel that divided once per slice would notice.
 /// </summary>
 /// <remarks>
-/// A group takes a block of queries and a share of the keys (a split). Its threads form a grid of rows x lanes: a row owns eight queries, the
-/// lanes share the keys of a tile and the channels of the outputs. Where the lanes are too few to own all channels at once, outputs are made
-/// in several passes over the weights, and there is one block of keys per split: only the sums of one pass can wait in registers for the
-/// next block.
+/// A group takes a block of queries and a share of the keys (a split). Its threads form a grid of rows x lanes: a row owns eight queries,
+/// the lanes share the keys of a tile and the channels of the outputs. Where the lanes are too few to own all channels at once, outputs are
+/// made in several passes over the weights, and there is one block of keys per split: only the sums of one pass can wait in registers for
+/// the next block.
 /// </remarks>
 internal readonly struct FlashPlan
 {
@@ -162,7 +162,8 @@ internal readonly struct FlashPlan
         var rowBits = threadBits - laneBits;
         // Few queries: fewer rows, but a whole warp where there is one.
         while (rowBits > 0 && 4 << rowBits >= shape.Queries && rowBits + laneBits > 5) rowBits--;
-        FlashPlan Plan(int depth, int blockKeys, int splitKeys) => new(shape, width, rowBits, laneBits, depth, blockKeys, splitKeys);
+        FlashPlan Plan(int depth, int blockKeys, int splitKeys) =>
+            new(shape, width, rowBits, laneBits, depth, blockKeys, splitKeys);
 
         var tile = 4 * width.ScoreStrips << laneBits;
         var least = Plan(8, tile, tile);

@@ -39,18 +39,20 @@ internal struct Octet(float q0, float q1, float q2, float q3, float q4, float q5
         get => new(Q4, Q5, Q6, Q7);
     }
 
-    /// <summary>This += scale * others. In place: the emulator, which runs kernels as the .NET methods they are, copies no sums around.</summary>
+    /// <summary>
+    /// This += scale * others. In place: the emulator, which runs kernels as the .NET methods they are, copies no sums around.
+    /// </summary>
     [MethodImpl(Inline)]
     public void Accumulate(float scale, in Octet others)
     {
-        Q0 += scale * others.Q0;
-        Q1 += scale * others.Q1;
-        Q2 += scale * others.Q2;
-        Q3 += scale * others.Q3;
-        Q4 += scale * others.Q4;
-        Q5 += scale * others.Q5;
-        Q6 += scale * others.Q6;
-        Q7 += scale * others.Q7;
+        Q0 = (scale * others.Q0) + Q0;
+        Q1 = (scale * others.Q1) + Q1;
+        Q2 = (scale * others.Q2) + Q2;
+        Q3 = (scale * others.Q3) + Q3;
+        Q4 = (scale * others.Q4) + Q4;
+        Q5 = (scale * others.Q5) + Q5;
+        Q6 = (scale * others.Q6) + Q6;
+        Q7 = (scale * others.Q7) + Q7;
     }
 
     /// <summary>This *= factors.</summary>

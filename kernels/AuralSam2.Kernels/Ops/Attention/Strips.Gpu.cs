@@ -5,8 +5,8 @@ using ILGPU;
 namespace AuralSam2.Kernels.Ops;
 
 /// <summary>
-/// What one thread sums up in registers: strips of four rows (keys of the scores, channels of the outputs) by eight queries. There is a type
-/// for each number of strips, because registers cannot be indexed.
+/// What one thread sums up in registers: strips of four rows (keys of the scores, channels of the outputs) by eight queries. There is a
+/// type for each number of strips, because registers cannot be indexed.
 /// </summary>
 /// <remarks>
 /// A strip's rows are a quad in shared memory. The first two strips are neighbours, so that one address serves both; two more lie
@@ -36,7 +36,8 @@ internal interface IStrips
     void StoreRows(ArrayView<Float4> shared, long at, int stride, int step);
 
     /// <summary>Stores queries, each times its factor, to global memory: a quad of channels per strip.</summary>
-    void StoreQueries(in FlashTarget target, Octet factors, int quad, int step);
+    void StoreQueries<TMap>(in FlashTarget<TMap> target, in Octet factors, int quad, int step)
+        where TMap : unmanaged, ITokenMap;
 }
 
 /// <summary>One strip: twelve floats read for 32 multiply-adds.</summary>
@@ -95,7 +96,8 @@ internal struct Strip : IStrips
         Store(shared, at + (3 * stride), row3);
     }
 
-    public readonly void StoreQueries(in FlashTarget target, Octet factors, int quad, int step)
+    public readonly void StoreQueries<TMap>(in FlashTarget<TMap> target, in Octet factors, int quad, int step)
+        where TMap : unmanaged, ITokenMap
     {
         if (quad >= target.Quads) return;
         target.Store(target.Left.Row0, quad, factors.Q0, new(row0.Q0, row1.Q0, row2.Q0, row3.Q0));
@@ -165,7 +167,8 @@ internal struct StripPair<TFirst, TSecond> : IStrips
         Second.StoreRows(shared, at + (4 * Offset(step) * stride), stride, step);
     }
 
-    public readonly void StoreQueries(in FlashTarget target, Octet factors, int quad, int step)
+    public readonly void StoreQueries<TMap>(in FlashTarget<TMap> target, in Octet factors, int quad, int step)
+        where TMap : unmanaged, ITokenMap
     {
         First.StoreQueries(target, factors, quad, step);
         Second.StoreQueries(target, factors, quad + Offset(step), step);

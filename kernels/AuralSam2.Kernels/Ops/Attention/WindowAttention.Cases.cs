@@ -16,7 +16,10 @@ internal static class WindowAttentionCases
         yield return Of(new(7, 7, 7, 1, false), 3) with { Tiny = true }; // 49 keys: two blocks on a GPU
         yield return Of(new(6, 4, 4, 2, true), 7) with { Tiny = true }; // q-pool over an overhang
         yield return Of(new(4, 8, 2, 1, true), 12, gap: 3) with { Tiny = true };
-        yield return Of(new(4, 4, 4, 1, false), 160) with { Tiny = true }; // blocks shrink to fit in a GPU's shared memory
+        yield return Of(new(4, 6, 4, 1, true), 68) with { Tiny = true }; // the GPU's kernel for heads up to 96, pooled and padded
+        yield return Of(new(4, 4, 4, 1, false), 160) with { Tiny = true }; // the one for wider heads
+        yield return Of(new(9, 10, 10, 1, false), 4) with { Tiny = true }; // 100 keys: on a GPU two blocks, in two groups where queries are few
+        yield return Of(new(10, 10, 10, 1, true), 4) with { Tiny = true };
         // Scores of several hundred: the error of a score, 1e-7 of its size, is the relative error of its weight.
         yield return Of(new(4, 4, 4, 1, false), 8, scale: 40) with { Tiny = true, Budget = 1e-4 };
         yield return Of(new(8, 8, 8, 3, false), 32); // the window is the image

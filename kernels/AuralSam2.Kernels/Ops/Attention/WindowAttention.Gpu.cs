@@ -2,13 +2,16 @@ using AuralSam2.Kernels.Simt;
 
 namespace AuralSam2.Kernels.Ops;
 
-/// <summary>Windowed attention on a GPU.</summary>
+/// <summary>
+/// Windowed attention on a GPU: a group takes a block of queries of one head of one window. Partition, padding, q-pool and head split happen
+/// in the rows from which it stages.
+/// </summary>
 internal static class WindowAttentionGpu
 {
     public static readonly GpuKernel<FlashArguments<WindowMap>> Narrow = FlashWidth.Narrow.Kernel<WindowMap>(WindowAttend64);
     public static readonly GpuKernel<FlashArguments<WindowMap>> Medium = FlashWidth.Medium.Kernel<WindowMap>(WindowAttend96);
     public static readonly GpuKernel<FlashArguments<WindowMap>> Wide = FlashWidth.Wide.Kernel<WindowMap>(WindowAttend256);
-    public static readonly GpuKernel<CombineArguments<WindowMap>> Combine = new(WindowAttendCombine, FlashCombine.Threads, FlashCombine.Threads * FlashCombine.SharedFloats);
+    public static readonly GpuKernel<CombineArguments<WindowMap>> Combine = FlashCombine.Kernel<WindowMap>(WindowAttendCombine);
 
     private static readonly FlashKernels<WindowMap> Kernels = new(Narrow, Medium, Wide, Combine);
 
@@ -19,9 +22,8 @@ internal static class WindowAttentionGpu
         var map = new WindowMap(grid.Height, grid.Width, grid.Window, pool, grid.Across);
         var shape = new FlashShape(
             grid.Across * grid.Down, grid.Heads, map.QueryEdge * map.QueryEdge, grid.Window * grid.Window, channels / grid.Heads, pool * pool);
-        Kernels.Run(
-            device, (qkv.SliceColumns(0, channels), qkv.SliceColumns(channels, channels), qkv.SliceColumns(2 * channels, channels), y), padding,
-            map, shape, linearScale: null);
+        Tensor Part(int part) => qkv.SliceColumns(part * channels, channels);
+        Kernels.Run(device, (Part(0), Part(1), Part(2), y), padding, map, shape, linearScale: null);
     }
 
     internal static void WindowAttend64(FlashArguments<WindowMap> arguments) => new FlashGroup<WindowMap>(arguments).AttendNarrow();
@@ -33,7 +35,12 @@ internal static class WindowAttentionGpu
     internal static void WindowAttendCombine(CombineArguments<WindowMap> arguments) => FlashCombine.Run(arguments);
 }
 
-/// <summary>Tokens of a window.</summary>
+/// <summary>Tokens of windows, row by row.</summary>
+/// <param name="Height">Rows of the image, in tokens.</param>
+/// <param name="Width">Tokens of a row.</param>
+/// <param name="Window">Edge of a window.</param>
+/// <param name="Pool">Edge of the squares whose maximum is a query: 1 or 2.</param>
+/// <param name="Across">Windows across.</param>
 internal readonly record struct WindowMap(int Height, int Width, int Window, int Pool, int Across) : ITokenMap
 {
     public static bool HasPadding => true;

@@ -8,8 +8,10 @@ internal static class DotProductFusionCases
     public static IEnumerable<OpCase> All()
     {
         yield return Of(3, 5, 4, 0) with { Tiny = true };
-        yield return Of(1, 1, 1, 0);
-        yield return Of(0, 5, 16, 0);
+        yield return Of(1, 1, 1, 0) with { Tiny = true };
+        yield return Of(0, 5, 16, 0) with { Tiny = true };
+        yield return Of(9, 70, 12, 4) with { Tiny = true };
+        yield return Of(2, 300, 16, 1) with { Tiny = true }; // few queries, many keys: groups share them on a GPU
         yield return Of(70, 5, 128, 0);
         yield return Of(5, 467, 128, 3); // two blocks of keys
         yield return Of(67, 33, 17, 5);
