@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using AuralSam2.Kernels.Ops;
 using ILGPU;
+using ILGPU.Util;
 
 namespace AuralSam2.Kernels.Simt;
 
@@ -18,7 +19,11 @@ internal static class SimtMath
     private const float Rounder = 12582912f;
 
     /// <summary>The larger of two values; NaN when either is.</summary>
-    public static float Max(float a, float b) => (a > b) | float.IsNaN(a) ? a : b;
+    public static float Max(float a, float b) => Utilities.Select((a > b) | float.IsNaN(a), a, b);
+
+    /// <summary>a, or b if that is larger: a NaN in b is passed over.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Raised(float a, float b) => Utilities.Select(b > a, b, a);
 
     /// <summary>The larger of two values, element by element; NaN where either is.</summary>
     public static Float4 Max(Float4 a, Float4 b) => new(Max(a.X, b.X), Max(a.Y, b.Y), Max(a.Z, b.Z), Max(a.W, b.W));
@@ -54,7 +59,7 @@ internal static class SimtMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Exp2(float x)
     {
-        x = x < -126f ? -126f : x;
+        x = Utilities.Select(x < -126f, -126f, x);
         var shifted = x + Rounder;
         var f = x - (shifted - Rounder);
         var p = 1.5403530393381608e-4f;

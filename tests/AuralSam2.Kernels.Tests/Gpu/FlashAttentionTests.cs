@@ -66,7 +66,7 @@ public sealed class FlashAttentionTests
         Assert.Equal(1, FlashPlan.For(plan.Shape with { Sequences = 1000 }, width, width.Threads, H200).Splits);
     }
 
-    /// <summary>The registry's case of 300 keys is one of splits on the emulator, too; they are put together in one order every time.</summary>
+    /// <summary>The registry's case of 300 keys has splits on the emulator, too; they are put together in one order every time.</summary>
     [Theory, InlineData(1), InlineData(4)]
     public void SplitsAreDeterministic(int groupSize)
     {
@@ -79,7 +79,7 @@ public sealed class FlashAttentionTests
         Assert.Equal(first.Select(BitConverter.SingleToInt32Bits), again.Select(BitConverter.SingleToInt32Bits));
     }
 
-    /// <summary>A NaN shows in the results that depend on it, and in no others: of a few keys, and of so many that groups share them.</summary>
+    /// <summary>A NaN shows in the results that depend on it and in no others: of a few keys, and of so many that groups share them.</summary>
     [Theory, InlineData(1, 5), InlineData(1, 150), InlineData(4, 5), InlineData(4, 150)]
     public void NaNsShow(int groupSize, int keys)
     {

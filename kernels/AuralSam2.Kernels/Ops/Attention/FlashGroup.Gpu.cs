@@ -188,7 +188,9 @@ internal readonly struct FlashGroup<TMap>
     /// <summary>
     /// A slice of channels of queries, scaled, and of a tile of keys, both <c>[channel][token]</c>: each thread transposes blocks of 4 x 4.
     /// </summary>
-    /// <remarks>Neighbouring threads take the two quads of a sector, then the next tokens: loads use whole sectors, stores all banks.</remarks>
+    /// <remarks>
+    /// Neighbouring threads take the two quads of a sector, then the next tokens: loads use whole sectors, stores all banks.
+    /// </remarks>
     private void StageQueriesAndKeys(int queries, int keys, int tile, int quad0, int quads, bool stageQueries)
     {
         var last = plan.HeadQuads - 1;
@@ -207,7 +209,8 @@ internal readonly struct FlashGroup<TMap>
             if (arguments.WholeQuads == 0)
             {
                 var (queryStep, keyStep) = (4 * plan.QueryStride, 4 * plan.KeyStride);
-                if (hasQuery) StageElements(arguments.Q, queryTable, plan.Shape.Corners, 4 * fromQuery, 4 * toQuery, 1, queryStep, arguments.Scale);
+                var (corners, scale) = (plan.Shape.Corners, arguments.Scale);
+                if (hasQuery) StageElements(arguments.Q, queryTable, corners, 4 * fromQuery, 4 * toQuery, 1, queryStep, scale);
                 if (hasKey) StageElements(arguments.K, keyTable, 1, 4 * fromKey, 4 * toKey, 1, keyStep, 1f);
             }
             else if (hasQuery && hasKey)

@@ -166,34 +166,26 @@ internal readonly struct FlashPlan
             new(shape, width, rowBits, laneBits, depth, blockKeys, splitKeys);
 
         var tile = 4 * width.ScoreStrips << laneBits;
-        var least = Plan(8, tile, tile);
-        var depth = PreferredDepth;
-        if (least.Passes > 1)
-        {
-            // Few threads: all channels at once if they leave a quarter of shared memory to the weights, otherwise as many as fit.
-            var whole = (shape.HeadDim + 7) / 8 * 8;
-            var room = Math.Min(SharedQuads * 3 / 4, SharedQuads - (least.SharedFloats / 4) + least.WeightsAt);
-            depth = whole * (least.QueryStride + (2 * least.KeyStride)) <= room ? whole : room / (2 * (least.QueryStride + least.KeyStride)) / 8 * 8;
-        }
-
-        least = Plan(depth, tile, tile);
-        var most = tile * (1 + ((GpuKernel.SharedLimit - least.SharedFloats) / (tile * ((4 * least.QueryStride) + 1))));
+        var smallest = Plan(depth: 8, tile, tile);
+        var depth = smallest.Passes == 1 ? PreferredDepth : smallest.LargestDepth();
+        smallest = Plan(depth, tile, tile);
+        var most = tile * (1 + ((GpuKernel.SharedLimit - smallest.SharedFloats) / (tile * ((4 * smallest.QueryStride) + 1))));
         var unit = Math.Min(Math.Max(PreferredBlock, tile), most);
         var units = (shape.Keys + unit - 1) / unit;
-        var fewest = least.Passes == 1 ? 1 : (units + (most / unit) - 1) / (most / unit);
+        var fewest = smallest.Passes == 1 ? 1 : (units + (most / unit) - 1) / (most / unit);
         var (splits, lowest) = (fewest, long.MaxValue);
         for (var s = fewest; s <= units; s++)
         {
-            // The busiest multiprocessor decides. Its groups take as long as if it were full, and each begins and ends with the work of about
-            // two units; a split costs a quarter of a unit when all are combined.
-            var groups = (((long)shape.Sequences * shape.Heads * least.QueryBlocks * s) + multiprocessors - 1) / multiprocessors;
+            // The busiest multiprocessor decides. Its groups take as long as if it were full, and each begins and ends with the work of
+            // about two units; a split costs a quarter of a unit when all are combined.
+            var groups = (((long)shape.Sequences * shape.Heads * smallest.QueryBlocks * s) + multiprocessors - 1) / multiprocessors;
             var cost = (4 * Math.Max(groups, width.ResidentGroups) * (((units + s - 1) / s) + 2)) + s;
             if (cost >= lowest) continue;
             (splits, lowest) = (s, cost);
         }
 
         var splitKeys = (units + splits - 1) / splits * unit;
-        return Plan(depth, least.Passes == 1 ? unit : splitKeys, splitKeys);
+        return Plan(depth, smallest.Passes == 1 ? unit : splitKeys, splitKeys);
     }
 
     /// <summary>The buffer of a stage.</summary>
@@ -228,6 +220,14 @@ internal readonly struct FlashPlan
         }
 
         return (row, lane);
+    }
+
+    /// <summary>All channels at once if they leave a quarter of shared memory to the weights, otherwise as many as fit.</summary>
+    private int LargestDepth()
+    {
+        var whole = (Shape.HeadDim + 7) / 8 * 8;
+        var room = Math.Min(SharedQuads * 3 / 4, SharedQuads - (SharedFloats / 4) + WeightsAt);
+        return whole * (QueryStride + (2 * KeyStride)) <= room ? whole : room / (2 * (QueryStride + KeyStride)) / 8 * 8;
     }
 
     /// <summary>The row of partial results of a split.</summary>

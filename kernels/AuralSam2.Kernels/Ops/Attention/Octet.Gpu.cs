@@ -73,14 +73,14 @@ internal struct Octet(float q0, float q1, float q2, float q3, float q4, float q5
     [MethodImpl(Inline)]
     public void Raise(in Octet others)
     {
-        Q0 = others.Q0 > Q0 ? others.Q0 : Q0;
-        Q1 = others.Q1 > Q1 ? others.Q1 : Q1;
-        Q2 = others.Q2 > Q2 ? others.Q2 : Q2;
-        Q3 = others.Q3 > Q3 ? others.Q3 : Q3;
-        Q4 = others.Q4 > Q4 ? others.Q4 : Q4;
-        Q5 = others.Q5 > Q5 ? others.Q5 : Q5;
-        Q6 = others.Q6 > Q6 ? others.Q6 : Q6;
-        Q7 = others.Q7 > Q7 ? others.Q7 : Q7;
+        Q0 = SimtMath.Raised(Q0, others.Q0);
+        Q1 = SimtMath.Raised(Q1, others.Q1);
+        Q2 = SimtMath.Raised(Q2, others.Q2);
+        Q3 = SimtMath.Raised(Q3, others.Q3);
+        Q4 = SimtMath.Raised(Q4, others.Q4);
+        Q5 = SimtMath.Raised(Q5, others.Q5);
+        Q6 = SimtMath.Raised(Q6, others.Q6);
+        Q7 = SimtMath.Raised(Q7, others.Q7);
     }
 
     /// <summary>2^(this - others).</summary>

@@ -3,7 +3,7 @@ using AuralSam2.Kernels.Simt;
 namespace AuralSam2.Kernels.Ops;
 
 /// <summary>
-/// Windowed attention on a GPU: a group takes a block of queries of one head of one window. Partition, padding, q-pool and head split happen
+/// Windowed attention on a GPU: a group takes a block of queries of one head of one window. Partition, padding, q-pool and head split are
 /// in the rows from which it stages.
 /// </summary>
 internal static class WindowAttentionGpu
@@ -20,8 +20,8 @@ internal static class WindowAttentionGpu
         if (y.Rows == 0) return;
         var (pool, channels) = (grid.PoolQueries ? 2 : 1, y.Columns);
         var map = new WindowMap(grid.Height, grid.Width, grid.Window, pool, grid.Across);
-        var shape = new FlashShape(
-            grid.Across * grid.Down, grid.Heads, map.QueryEdge * map.QueryEdge, grid.Window * grid.Window, channels / grid.Heads, pool * pool);
+        var (queries, keys) = (map.QueryEdge * map.QueryEdge, grid.Window * grid.Window);
+        var shape = new FlashShape(grid.Across * grid.Down, grid.Heads, queries, keys, channels / grid.Heads, pool * pool);
         Tensor Part(int part) => qkv.SliceColumns(part * channels, channels);
         Kernels.Run(device, (Part(0), Part(1), Part(2), y), padding, map, shape, linearScale: null);
     }
