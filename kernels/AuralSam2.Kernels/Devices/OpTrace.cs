@@ -41,25 +41,42 @@ internal sealed class OpTrace(TextWriter writer)
 
     private void Line(string text) => writer.WriteLine($"{new string(' ', 2 * depth)}{text}");
 
-    /// <summary>Names and shapes of the arguments. By reflection: a trace is on when time does not matter.</summary>
-    private static string Describe<TArguments>(in TArguments arguments)
-        where TArguments : struct
+    /// <summary>
+    /// Names and values of the arguments, tensors as shapes; of structs within them the tensors only. By reflection: a trace is on when time
+    /// does not matter.
+    /// </summary>
+    private static string Describe(object arguments)
     {
         var text = new StringBuilder();
-        foreach (var property in typeof(TArguments).GetProperties())
+        foreach (var (name, value) in Members(arguments))
         {
-            var value = property.GetValue(arguments) switch
-            {
-                RowView { Rows: 0 } => "(none)",
-                RowView rows when rows.Stride == rows.Columns => $"[{rows.Rows}, {rows.Columns}]",
-                RowView rows => $"[{rows.Rows}, {rows.Columns}] stride {rows.Stride}",
-                IContiguousArrayView view => $"[{view.Length}]",
-                IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
-                var other => other?.ToString(),
-            };
-            text.Append(CultureInfo.InvariantCulture, $", {property.Name} {value}");
+            if (Shape(value) is { } shape) text.Append(CultureInfo.InvariantCulture, $", {name} {shape}");
+            else if (value is IFormattable number) text.Append(CultureInfo.InvariantCulture, $", {name} {number}");
+            else
+                foreach (var (inner, tensor) in Members(value))
+                    if (Shape(tensor) is { } found) text.Append(CultureInfo.InvariantCulture, $", {name}.{inner} {found}");
         }
 
         return text.ToString();
     }
+
+    /// <summary>Kernels' arguments are structs with properties or with fields, as their compiler likes it.</summary>
+    private static IEnumerable<(string Name, object Value)> Members(object owner) =>
+    [
+        .. owner.GetType().GetFields().Where(f => !f.IsStatic).Select(f => (f.Name, f.GetValue(owner)!)),
+        .. owner.GetType().GetProperties().Where(p => p.GetIndexParameters().Length == 0 && !p.GetMethod!.IsStatic)
+            .Select(p => (p.Name, p.GetValue(owner)!)),
+    ];
+
+    /// <summary>Rows, columns and stride of a tensor, the length of a view, null of anything else.</summary>
+    private static string? Shape(object value) => value switch
+    {
+        RowView { Rows: 0 } or QuadView { Rows: 0 } => "(none)",
+        RowView view => Shape(view.Rows, view.Columns, view.Stride),
+        QuadView view => Shape(view.Rows, view.Columns, view.Stride),
+        IContiguousArrayView view => $"[{view.Length}]",
+        _ => null,
+    };
+
+    private static string Shape(int rows, int columns, int stride) => $"[{rows}, {columns}]{(stride == columns ? "" : $" stride {stride}")}";
 }
