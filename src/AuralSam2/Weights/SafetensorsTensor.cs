@@ -8,6 +8,9 @@ public sealed class SafetensorsTensor
     /// <summary>Elements converted at a time.</summary>
     private const int ChunkElements = 1 << 14;
 
+    /// <summary>Bytes copied at a time.</summary>
+    private const int CopiedBytes = 1 << 18;
+
     private readonly Action<Stream> write;
 
     private SafetensorsTensor(string name, SafetensorsDType dtype, int[] shape, Action<Stream> write)
@@ -61,11 +64,20 @@ public sealed class SafetensorsTensor
     public static SafetensorsTensor Of(string name, int[] shape, ReadOnlyMemory<byte> values) =>
         Sized(name, SafetensorsDType.U8, shape, values.Length, stream => stream.Write(values.Span));
 
-    /// <summary>A tensor of another file, bytes and dtype untouched. The file must stay open until the writer is done.</summary>
-    public static SafetensorsTensor Of(SafetensorsFile file, string name)
+    /// <summary>A tensor of another file, copied in pieces. The file must stay open until the writer is done.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="name">Name in that file.</param>
+    /// <param name="rename">Name to write; <c>null</c> keeps it.</param>
+    /// <param name="dtype">F32, F16, BF16 or F64 for a tensor of floats; <c>null</c>, and a tensor of something else, keep its type.</param>
+    /// <exception cref="WeightsException">The file has no such tensor.</exception>
+    public static SafetensorsTensor Of(WeightFile file, string name, string? rename = null, SafetensorsDType? dtype = null)
     {
-        var entry = file.Tensors[name];
-        return new SafetensorsTensor(name, entry.DType, [.. entry.Shape], stream => stream.Write(file.RawBytes(name)));
+        if (dtype is { } wanted && !Float32Conversion.Supports(wanted))
+            throw new ArgumentOutOfRangeException(nameof(dtype), dtype, "floats are stored as F32, F16, BF16 or F64");
+        var entry = file.Demand(name);
+        file.ArrayLength(entry);
+        var target = dtype is not null && Float32Conversion.Supports(entry.DType) ? dtype.Value : entry.DType;
+        return new SafetensorsTensor(rename ?? name, target, [.. entry.Shape], stream => Copy(file, entry, target, stream));
     }
 
     /// <summary>Writes the bytes; <see cref="ByteLength"/> of them, or the tensor was not what it said.</summary>
@@ -84,6 +96,24 @@ public sealed class SafetensorsTensor
         return tensor.Elements == count
             ? tensor
             : throw new ArgumentException($"tensor {name} {TensorShape.Text(shape)} is given {count} values, expected {tensor.Elements}");
+    }
+
+    private static void Copy(WeightFile file, WeightEntry entry, SafetensorsDType dtype, Stream stream)
+    {
+        using var elements = file.OpenElements(entry.Name);
+        if (entry.DType == dtype)
+        {
+            elements.CopyTo(stream, CopiedBytes);
+            return;
+        }
+
+        var floats = new float[Math.Min(entry.Elements, ChunkElements)];
+        for (var left = entry.Elements; left > 0; left -= floats.Length)
+        {
+            var part = floats.AsSpan(0, (int)Math.Min(left, floats.Length));
+            WeightFile.ReadFloats(elements, entry.DType, part);
+            WriteFloats(stream, part, dtype);
+        }
     }
 
     private static void WriteFloats(Stream stream, ReadOnlySpan<float> values, SafetensorsDType dtype)

@@ -139,14 +139,14 @@ public abstract class WeightFile : IWeightSource
 
     private protected abstract Stream OpenElements(WeightEntry entry);
 
-    private protected WeightEntry Demand(string name)
+    internal WeightEntry Demand(string name)
     {
         EnsureWhole();
         return Find(name) ??
             throw new WeightsException($"{Path}: has no tensor {WeightsException.Quote(name)}; is this the file of another model?");
     }
 
-    private protected int ArrayLength(WeightEntry entry) => entry.Elements <= Array.MaxLength
+    internal int ArrayLength(WeightEntry entry) => entry.Elements <= Array.MaxLength
         ? (int)entry.Elements
         : throw new WeightsException($"{Path}: tensor {WeightsException.Quote(entry.Name)} has {entry.Elements} elements, " +
             "too many for one array; split it");

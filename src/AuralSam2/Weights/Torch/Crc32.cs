@@ -21,27 +21,21 @@ internal static class Crc32
     {
         var register = ~checksum;
         ref var table = ref MemoryMarshal.GetArrayDataReference(Tables);
-        while (bytes.Length >= Slices)
-        {
-            var low = MemoryMarshal.Read<ulong>(bytes) ^ register;
-            var high = MemoryMarshal.Read<ulong>(bytes[sizeof(ulong)..]);
-            register = Eight(ref table, low, 8) ^ Eight(ref table, high, 0);
-            bytes = bytes[Slices..];
-        }
-
-        foreach (var b in bytes) register = (register >> 8) ^ Unsafe.Add(ref table, (byte)register ^ b);
+        foreach (var block in MemoryMarshal.Cast<byte, UInt128>(bytes))
+            register = Eight(ref table, (ulong)block ^ register, 8) ^ Eight(ref table, (ulong)(block >> 64), 0);
+        foreach (var b in bytes[(bytes.Length / Slices * Slices)..]) register = (register >> 8) ^ Unsafe.Add(ref table, (byte)register ^ b);
         return ~register;
     }
 
     /// <summary>Eight bytes that <paramref name="following"/> more bytes of the block follow.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static uint Eight(ref uint table, ulong bytes, int following)
+    private static uint Eight(ref uint table, ulong bytes, nuint following)
     {
         ref var last = ref Unsafe.Add(ref table, following * 256);
-        return Unsafe.Add(ref last, (7 * 256) + (byte)bytes) ^ Unsafe.Add(ref last, (6 * 256) + (byte)(bytes >> 8)) ^
-            Unsafe.Add(ref last, (5 * 256) + (byte)(bytes >> 16)) ^ Unsafe.Add(ref last, (4 * 256) + (byte)(bytes >> 24)) ^
-            Unsafe.Add(ref last, (3 * 256) + (byte)(bytes >> 32)) ^ Unsafe.Add(ref last, (2 * 256) + (byte)(bytes >> 40)) ^
-            Unsafe.Add(ref last, 256 + (byte)(bytes >> 48)) ^ Unsafe.Add(ref last, (byte)(bytes >> 56));
+        return Unsafe.Add(ref last, (7 * 256) + (nuint)(byte)bytes) ^ Unsafe.Add(ref last, (6 * 256) + (nuint)(byte)(bytes >> 8)) ^
+            Unsafe.Add(ref last, (5 * 256) + (nuint)(byte)(bytes >> 16)) ^ Unsafe.Add(ref last, (4 * 256) + (nuint)(byte)(bytes >> 24)) ^
+            Unsafe.Add(ref last, (3 * 256) + (nuint)(byte)(bytes >> 32)) ^ Unsafe.Add(ref last, (2 * 256) + (nuint)(byte)(bytes >> 40)) ^
+            Unsafe.Add(ref last, 256 + (nuint)(byte)(bytes >> 48)) ^ Unsafe.Add(ref last, (nuint)(bytes >> 56));
     }
 
     private static uint[] MakeTables()

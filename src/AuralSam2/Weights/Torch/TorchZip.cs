@@ -56,7 +56,12 @@ internal static class TorchZip
     private static ReadOnlySpan<byte> Pickle(MappedFile file, StoredBlock block)
     {
         var longest = block.Deflated ? LongestInflatedPickle : PickleMachine.LongestPickle;
-        if (block.Length > longest) throw new WeightsException($"{file.Path}: {block.Title} has {block.Length} bytes, expected at most {longest}");
+        if (block.Length > longest)
+        {
+            throw new WeightsException($"{file.Path}: {block.Title} has {block.Length} bytes, expected at most {longest}; " +
+                "save model.state_dict() without what is beside it");
+        }
+
         if (!block.Deflated) return block.View(file, 0, (int)block.Length);
         var pickle = new byte[block.Length];
         using var contents = block.Open(file);
