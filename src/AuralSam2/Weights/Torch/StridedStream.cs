@@ -5,7 +5,7 @@ namespace AuralSam2.Weights.Torch;
 /// <summary>The elements of a view in row-major order: transposed, cut out, spread, repeated, as its strides say.</summary>
 /// <param name="bytes">The storage from the view's first to its last element; asked for at every piece.</param>
 /// <param name="elementSize">Bytes of an element: 1, 2, 4 or 8.</param>
-/// <param name="size">Dimensions, none of them 0.</param>
+/// <param name="size">Dimensions, at least one, none of them 0.</param>
 /// <param name="stride">Elements between neighbours along each dimension.</param>
 /// <param name="length">Bytes of all elements.</param>
 internal sealed class StridedStream(StridedStream.Source bytes, int elementSize, long[] size, long[] stride, long length) : ForwardStream(length)

@@ -80,13 +80,14 @@ public sealed class TorchCheckpoint : WeightFile
         var size = entry.DType.ByteSize();
         if (torch.Extent * size > int.MaxValue) throw TooLarge(entry, "looks into more than 2 GB of its storage");
         var (from, count) = (tensor.Offset * size, (int)(torch.Extent * size));
-        if (!block.Deflated) return new StridedStream(() => block.View(File, from, count), size, tensor.Size, tensor.Stride, entry.ByteLength);
+        var (sizes, strides) = tensor.Size.Length == 0 ? ([1], [0]) : (tensor.Size, tensor.Stride);
+        if (!block.Deflated) return new StridedStream(() => block.View(File, from, count), size, sizes, strides, entry.ByteLength);
         if (block.Length > Array.MaxLength || block.Length > (2 * entry.ByteLength) + MostInflatedInVain)
             throw TooLarge(entry, "is a small part of a large compressed storage");
         var inflated = new byte[block.Length];
         using var contents = block.Open(File);
         contents.ReadExactly(inflated);
-        return new StridedStream(() => inflated.AsSpan((int)from, count), size, tensor.Size, tensor.Stride, entry.ByteLength);
+        return new StridedStream(() => inflated.AsSpan((int)from, count), size, sizes, strides, entry.ByteLength);
     }
 
     /// <summary>Demands that every storage that a tensor uses is there in its length.</summary>

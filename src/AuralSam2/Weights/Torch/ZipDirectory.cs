@@ -127,8 +127,8 @@ internal sealed class ZipDirectory
 
     private void ReadEntries(long start, long length, long count)
     {
-        var end = start + length;
-        for (var at = start; count > 0; count--)
+        var (at, end) = (start, start + length);
+        for (; count > 0; count--)
         {
             if (end - at < EntryLength) throw Broken("the directory ends within an entry");
             var entry = file.Bytes(at, EntryLength);
@@ -141,6 +141,7 @@ internal sealed class ZipDirectory
             at = next;
         }
 
+        if (at != end) throw Broken("the directory goes on after its last entry");
         ranges.Sort();
         for (var i = 1; i < ranges.Count; i++)
             if (ranges[i].Start < ranges[i - 1].End) throw Broken($"two entries overlap at byte {ranges[i].Start}");
