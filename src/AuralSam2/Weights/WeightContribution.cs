@@ -30,5 +30,5 @@ public sealed class WeightContribution
     /// <summary>One line: <c>vggish.pth brings VGGish</c>.</summary>
     public override string ToString() => (Kind.Parts & ~Superseded) == WeightParts.None
         ? $"{File.Path} is not needed ({Kind.Title} comes with another file)"
-        : $"{File.Path} brings {Kind.Title}";
+        : $"{File.Path} brings {(Kind with { Parts = Kind.Parts & ~Superseded }).Title}";
 }

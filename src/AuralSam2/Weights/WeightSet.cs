@@ -6,12 +6,13 @@ namespace AuralSam2.Weights;
 /// </summary>
 public sealed class WeightSet : IWeightSource
 {
-    /// <summary>What a user of the published files would look for.</summary>
-    private static readonly (WeightParts Part, string Name, string Example)[] Needed =
+    /// <summary>The parts, what people call them, and which published file has each; none where a model does without.</summary>
+    private static readonly (WeightParts Part, string Name, string? Example)[] Parts =
     [
         (WeightParts.Sam2, "SAM2", "sam2_hiera_large.pt"),
         (WeightParts.Vggish, "VGGish", "vggish-10086976.pth"),
         (WeightParts.Fuser, "AuralFuser", "auralsam2_avs_v1m.pth"),
+        (WeightParts.Text, "DistilRoBERTa", null),
     ];
 
     private readonly WeightContribution[] contributions;
@@ -20,7 +21,7 @@ public sealed class WeightSet : IWeightSource
     private WeightSet(IReadOnlyList<(WeightFile File, KeyMap Map)> files)
     {
         contributions = [.. files.Select(file => new WeightContribution(file.File, file.Map))];
-        foreach (var part in Enum.GetValues<WeightParts>().Where(part => part != WeightParts.None)) Settle(part);
+        foreach (var (part, name, _) in Parts) Settle(part, name);
         foreach (var contribution in contributions)
         {
             foreach (var (name, entry) in contribution.Map.Parameters)
@@ -50,7 +51,10 @@ public sealed class WeightSet : IWeightSource
     public IReadOnlyCollection<string> Names => tensors.Keys;
 
     /// <summary>Parts without which there is no model, as a person calls them.</summary>
-    public IReadOnlyList<string> Missing => [.. Needed.Where(part => !Kind.Parts.HasFlag(part.Part)).Select(part => part.Name)];
+    public IReadOnlyList<string> Missing => [.. Lacking.Select(part => part.Name)];
+
+    private IEnumerable<(WeightParts Part, string Name, string? Example)> Lacking =>
+        Parts.Where(part => part.Example is not null && !Kind.Parts.HasFlag(part.Part));
 
     /// <summary>Opens files of any supported format.</summary>
     /// <exception cref="WeightsException">
@@ -70,7 +74,7 @@ public sealed class WeightSet : IWeightSource
                 var map = KeyMap.Of(file);
                 files[^1] = (file, map);
                 if (map.Kind.Parts != WeightParts.None) continue;
-                var example = file.Names.FirstOrDefault() is { } name ? $", such as {WeightsException.Quote(name)}" : "";
+                var example = file.Names.FirstOrDefault() is { } name ? $", such as {WeightsException.Quote(name)}," : "";
                 throw new WeightsException($"{path}: none of its {file.Entries.Count} tensors{example} belongs to SAM2, VGGish or AuralFuser; " +
                     "is this the right file?");
             }
@@ -91,7 +95,7 @@ public sealed class WeightSet : IWeightSource
         var brought = string.Join(", ", contributions.Select(contribution => contribution.ToString()));
         if (Missing.Count > 0)
         {
-            var wanted = Needed.Where(part => !Kind.Parts.HasFlag(part.Part)).Select(part => $"{part.Name} (such as {part.Example})");
+            var wanted = Lacking.Select(part => $"{part.Name} (such as {part.Example})");
             throw new WeightsException($"{brought}; missing is {string.Join(" and ", wanted)}: give that file as well");
         }
 
@@ -123,7 +127,7 @@ public sealed class WeightSet : IWeightSource
     }
 
     /// <summary>Decides which file brings a part.</summary>
-    private void Settle(WeightParts part)
+    private void Settle(WeightParts part, string name)
     {
         var holders = contributions.Where(contribution => contribution.Kind.Parts.HasFlag(part)).ToList();
         if (holders.Count < 2) return;
@@ -134,7 +138,7 @@ public sealed class WeightSet : IWeightSource
             var isCopy = part == WeightParts.Vggish ||
                 (part == WeightParts.Sam2 && other.Kind.Model == first.Kind.Model && other.Kind.Version == first.Kind.Version);
             if (!isCopy || Rank(other) == Rank(first))
-                throw new WeightsException($"{first} and {other} bring the same part; leave out one of the two");
+                throw new WeightsException($"{first} and {other}: {name} is in both, leave out one of the two; each part comes from one file");
             other.Superseded |= part;
         }
     }

@@ -11,7 +11,10 @@ internal sealed record WrittenStorage(string Key, string Type, byte[] Bytes)
         _ => 1,
     };
 
-    public long Elements => Bytes.Length / ElementSize;
+    public long Elements => Holes > 0 ? Holes : Bytes.Length / ElementSize;
+
+    /// <summary>Elements of a storage whose bytes are holes on the disk; see <see cref="SparseFiles"/>.</summary>
+    public long Holes { get; init; }
 
     public static WrittenStorage Floats(string key, params float[] values) => new(key, "FloatStorage", [.. values.SelectMany(BitConverter.GetBytes)]);
 
