@@ -64,6 +64,12 @@ internal sealed class MappedFile : IDisposable
     /// <summary>The bytes from <paramref name="offset"/> on, at most <paramref name="longest"/> of them.</summary>
     public ReadOnlySpan<byte> BytesFrom(long offset, int longest) => Bytes(offset, (int)Math.Min(longest, Length - offset));
 
+    /// <summary>Drops every page that was touched: a look at a few bytes may have mapped two megabytes around them.</summary>
+    public unsafe void ReleasePages()
+    {
+        if (start is not null) MappedPages.Release(start, Length);
+    }
+
     /// <summary>Unmaps the file. Spans of <see cref="Bytes"/> end here.</summary>
     public unsafe void Dispose()
     {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 
 namespace AuralSam2.Weights;
@@ -109,12 +110,19 @@ public sealed class SafetensorsTensor
             return;
         }
 
-        var floats = new float[Math.Min(entry.Elements, ChunkElements)];
-        for (var left = entry.Elements; left > 0; left -= floats.Length)
+        var floats = ArrayPool<float>.Shared.Rent(ChunkElements);
+        try
         {
-            var part = floats.AsSpan(0, (int)Math.Min(left, floats.Length));
-            WeightFile.ReadFloats(elements, entry.DType, part);
-            WriteFloats(stream, part, dtype);
+            for (var left = entry.Elements; left > 0; left -= ChunkElements)
+            {
+                var part = floats.AsSpan(0, (int)Math.Min(left, ChunkElements));
+                WeightFile.ReadFloats(elements, entry.DType, part);
+                WriteFloats(stream, part, dtype);
+            }
+        }
+        finally
+        {
+            ArrayPool<float>.Shared.Return(floats);
         }
     }
 
@@ -127,12 +135,19 @@ public sealed class SafetensorsTensor
         }
 
         var size = dtype.ByteSize();
-        var chunk = new byte[Math.Min(values.Length, ChunkElements) * size];
-        for (var done = 0; done < values.Length; done += ChunkElements)
+        var chunk = ArrayPool<byte>.Shared.Rent(Math.Min(values.Length, ChunkElements) * size);
+        try
         {
-            var part = values.Slice(done, Math.Min(ChunkElements, values.Length - done));
-            Store(part, dtype, chunk);
-            stream.Write(chunk, 0, part.Length * size);
+            for (var done = 0; done < values.Length; done += ChunkElements)
+            {
+                var part = values.Slice(done, Math.Min(ChunkElements, values.Length - done));
+                Store(part, dtype, chunk);
+                stream.Write(chunk, 0, part.Length * size);
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(chunk);
         }
     }
 

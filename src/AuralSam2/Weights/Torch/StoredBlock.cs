@@ -3,18 +3,19 @@ using System.IO.Compression;
 namespace AuralSam2.Weights.Torch;
 
 /// <summary>A run of bytes in a file, perhaps deflated, whose checksum may be known.</summary>
-/// <param name="title">What messages call it, such as <c>entry 'archive/data/0'</c>.</param>
+/// <param name="kind">What it is, for messages: an entry, a storage.</param>
+/// <param name="name">What the file calls it.</param>
 /// <param name="offset">First byte, from the start of the file.</param>
 /// <param name="storedLength">Bytes in the file.</param>
 /// <param name="length">Bytes of the contents.</param>
 /// <param name="deflated">Whether it is compressed.</param>
 /// <param name="checksum">CRC-32 of the contents; <c>null</c> in a format that keeps none.</param>
-internal sealed class StoredBlock(string title, long offset, long storedLength, long length, bool deflated, uint? checksum)
+internal sealed class StoredBlock(string kind, string name, long offset, long storedLength, long length, bool deflated, uint? checksum)
 {
     private volatile bool verified;
 
-    /// <summary>What messages call it.</summary>
-    public string Title => title;
+    /// <summary>What messages call it, such as <c>entry 'archive/data/0'</c>.</summary>
+    public string Title => $"{kind} {WeightsException.Quote(name)}";
 
     /// <summary>First byte, from the start of the file.</summary>
     public long Offset => offset;
@@ -49,7 +50,7 @@ internal sealed class StoredBlock(string title, long offset, long storedLength, 
     }
 
     private WeightsException Damaged(MappedFile file, string what, Exception? inner = null) =>
-        new($"{file.Path}: {title} {what}; the file is damaged, download or copy it again", inner);
+        new($"{file.Path}: {Title} {what}; the file is damaged, download or copy it again", inner);
 
     private DeflateStream Inflate(MappedFile file) => new(new MappedStream(file, offset, storedLength), CompressionMode.Decompress);
 

@@ -97,22 +97,24 @@ public sealed class TorchCheckpoint : WeightFile
         foreach (var entry in state.Tensors)
         {
             var storage = entry.Tensor.Storage;
-            var tensor = $"of tensor {WeightsException.Quote(entry.Name)}";
             if (!blocks.TryGetValue(storage.Key, out var block))
             {
-                var lack = $"storage {WeightsException.Quote(storage.Key)} {tensor} ({storage.ByteLength} bytes)";
+                var lack = $"{Title(entry)} ({storage.ByteLength} bytes)";
                 return isCut
                     ? $"{lack} is not in its {FileLength} bytes"
                     : throw new WeightsException($"{Path}: {lack} is not in the file; download or export it again");
             }
 
             if (block.Length == storage.ByteLength) continue;
-            throw new WeightsException($"{Path}: storage {WeightsException.Quote(storage.Key)} {tensor} has {block.Length} bytes, " +
-                $"expected {storage.ByteLength}; the file is damaged, download or export it again");
+            throw new WeightsException($"{Path}: {Title(entry)} has {block.Length} bytes, expected {storage.ByteLength}; " +
+                "the file is damaged, download or export it again");
         }
 
         return isCut ? "what should stand at its end is missing" : null;
     }
+
+    private static string Title(TorchEntry entry) =>
+        $"storage {WeightsException.Quote(entry.Tensor.Storage.Key)} of tensor {WeightsException.Quote(entry.Name)}";
 
     private WeightsException TooLarge(WeightEntry entry, string what) =>
         new($"{Path}: tensor {WeightsException.Quote(entry.Name)} {what}; save it as a tensor of its own, uncompressed");

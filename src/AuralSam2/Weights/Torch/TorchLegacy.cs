@@ -35,14 +35,13 @@ internal static class TorchLegacy
         foreach (var item in keys.Items)
         {
             if (item is not string key || !storages.TryGetValue(key, out var storage)) throw Broken(file, "it lists a storage that no tensor has");
-            var title = $"storage {WeightsException.Quote(key)}";
             if (file.Length - at < sizeof(long)) return new TorchContents(root, blocks, IsCut: true);
             var elements = BinaryPrimitives.ReadInt64LittleEndian(file.Bytes(at, sizeof(long)));
-            if (elements != storage.Elements) throw Broken(file, $"{title} has {elements} elements, expected {storage.Elements}");
+            if (elements != storage.Elements) throw Broken(file, $"storage {WeightsException.Quote(key)} has {elements} elements, expected {storage.Elements}");
             at += sizeof(long);
             if (file.Length - at < storage.ByteLength) return new TorchContents(root, blocks, IsCut: true);
-            if (!blocks.TryAdd(key, new StoredBlock(title, at, storage.ByteLength, storage.ByteLength, deflated: false, checksum: null)))
-                throw Broken(file, $"{title} is listed twice");
+            if (!blocks.TryAdd(key, new StoredBlock("storage", key, at, storage.ByteLength, storage.ByteLength, deflated: false, checksum: null)))
+                throw Broken(file, $"storage {WeightsException.Quote(key)} is listed twice");
             at += storage.ByteLength;
         }
 

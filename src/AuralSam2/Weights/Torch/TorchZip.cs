@@ -96,7 +96,7 @@ internal static class TorchZip
             {
                 var length = storage.ByteLength;
                 if (length > file.Length - header.Offset) break;
-                blocks.TryAdd(storage.Key, new StoredBlock($"entry {WeightsException.Quote(name)}", header.Offset, length, length, deflated: false, checksum: null));
+                blocks.TryAdd(storage.Key, new StoredBlock("entry", name, header.Offset, length, length, deflated: false, checksum: null));
                 end = header.LengthsFollow ? ZipDirectory.DescriptorEnd(file, header.Offset + length, out _) : header.Offset + length;
             }
             else

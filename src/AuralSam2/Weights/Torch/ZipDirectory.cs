@@ -30,6 +30,9 @@ internal sealed class ZipDirectory
     /// <summary>A training checkpoint of three thousand tensors has ten thousand.</summary>
     private const int MostEntries = 1 << 16;
 
+    /// <summary>The header of every entry lies elsewhere in the file; its pages are not kept.</summary>
+    private const int EntriesPerRelease = 16;
+
     private const ushort Stored = 0;
     private const ushort Deflate = 8;
 
@@ -139,6 +142,7 @@ internal sealed class ZipDirectory
             var name = Encoding.UTF8.GetString(file.Bytes(at + EntryLength, nameLength));
             ReadEntry(name, entry, file.Bytes(at + EntryLength + nameLength, extraLength), start);
             at = next;
+            if (count % EntriesPerRelease == 0) file.ReleasePages();
         }
 
         if (at != end) throw Broken("the directory goes on after its last entry");
@@ -149,31 +153,30 @@ internal sealed class ZipDirectory
 
     private void ReadEntry(string name, ReadOnlySpan<byte> entry, ReadOnlySpan<byte> extra, long directoryStart)
     {
-        var title = $"entry {WeightsException.Quote(name)}";
         var (flags, method) = (Integer16(entry, 8), Integer16(entry, 10));
-        if ((flags & EncryptedFlags) != 0) throw Broken($"{title} is encrypted");
-        if (method is not (Stored or Deflate)) throw Broken($"{title} is compressed by method {method}, expected stored or deflated");
+        if ((flags & EncryptedFlags) != 0) throw BrokenEntry(name, "is encrypted");
+        if (method is not (Stored or Deflate)) throw BrokenEntry(name, $"is compressed by method {method}, expected stored or deflated");
         long storedLength = Integer32(entry, 20), length = Integer32(entry, 24), start = Integer32(entry, 42);
-        Widen(title, extra, ref length, ref storedLength, ref start);
-        if (method == Stored && storedLength != length) throw Broken($"{title} is stored in {storedLength} bytes, expected {length}");
+        Widen(name, extra, ref length, ref storedLength, ref start);
+        if (method == Stored && storedLength != length) throw BrokenEntry(name, $"is stored in {storedLength} bytes, expected {length}");
         if (method == Deflate && length > 1 << 20 && length / HighestRatio > storedLength)
-            throw Broken($"{title} claims to inflate from {storedLength} to {length} bytes, which weights never do");
+            throw BrokenEntry(name, $"claims to inflate from {storedLength} to {length} bytes, which weights never do");
 
-        var header = HeaderAt(file, start) ?? throw Broken($"{title} has no header at byte {start}");
-        if (header.Name != name || header.Method != method) throw Broken($"{title} is called or stored otherwise in its own header");
-        if (header.Offset > directoryStart || storedLength > directoryStart - header.Offset) throw Broken($"{title} is not within the file");
+        var header = HeaderAt(file, start) ?? throw BrokenEntry(name, $"has no header at byte {start}");
+        if (header.Name != name || header.Method != method) throw BrokenEntry(name, "is called or stored otherwise in its own header");
+        if (header.Offset > directoryStart || storedLength > directoryStart - header.Offset) throw BrokenEntry(name, "is not within the file");
         var checksum = Integer32(entry, 16);
         var end = header.Offset + storedLength;
-        if (header.LengthsFollow) end += DescriptorLength(title, end, checksum, storedLength, length);
+        if (header.LengthsFollow) end += DescriptorLength(name, end, checksum, storedLength, length);
         else if (header.Checksum != checksum || (header.StoredLength != storedLength && header.StoredLength != uint.MaxValue))
-            throw Broken($"{title} has other contents in its own header");
-        if (!entries.TryAdd(name, new StoredBlock(title, header.Offset, storedLength, length, method == Deflate, checksum)))
-            throw Broken($"{title} is there twice");
+            throw BrokenEntry(name, "has other contents in its own header");
+        if (!entries.TryAdd(name, new StoredBlock("entry", name, header.Offset, storedLength, length, method == Deflate, checksum)))
+            throw BrokenEntry(name, "is there twice");
         ranges.Add((start, end));
     }
 
     /// <summary>Bytes of the record behind the contents: a signature that may be left out, the checksum, and two lengths of 4 or 8 bytes.</summary>
-    private int DescriptorLength(string title, long start, uint checksum, long storedLength, long length)
+    private int DescriptorLength(string name, long start, uint checksum, long storedLength, long length)
     {
         var bytes = file.BytesFrom(start, DescriptorLength64);
         var signature = bytes.Length >= 4 && Integer32(bytes, 0) == DescriptorSignature ? 4 : 0;
@@ -182,11 +185,11 @@ internal sealed class ZipDirectory
             return signature + 12;
         if (bytes.Length >= 20 && Integer32(bytes, 0) == checksum && Integer64(bytes, 4) == storedLength && Integer64(bytes, 12) == length)
             return signature + 20;
-        throw Broken($"{title} has other contents in the record behind it");
+        throw BrokenEntry(name, "has other contents in the record behind it");
     }
 
     /// <summary>Replaces what is too large for 32 bits by its zip64 form.</summary>
-    private void Widen(string title, ReadOnlySpan<byte> extra, ref long length, ref long storedLength, ref long start)
+    private void Widen(string name, ReadOnlySpan<byte> extra, ref long length, ref long storedLength, ref long start)
     {
         const ushort zip64 = 1;
         while (extra.Length >= 4 && Integer16(extra, 0) != zip64) extra = extra[Math.Min(extra.Length, 4 + Integer16(extra, 2))..];
@@ -197,7 +200,7 @@ internal sealed class ZipDirectory
 
         long Take(ref ReadOnlySpan<byte> from)
         {
-            if (from.Length < sizeof(long)) throw Broken($"{title} has no zip64 sizes");
+            if (from.Length < sizeof(long)) throw BrokenEntry(name, "has no zip64 sizes");
             var value = Offset(from, 0);
             from = from[sizeof(long)..];
             return value;
@@ -216,6 +219,8 @@ internal sealed class ZipDirectory
         var value = Integer64(bytes, at);
         return value is >= 0 and < 1L << 56 ? value : throw Broken($"a zip64 size is {(ulong)value}");
     }
+
+    private WeightsException BrokenEntry(string name, string what) => Broken($"entry {WeightsException.Quote(name)} {what}");
 
     private WeightsException Broken(string what) => new($"{file.Path}: {what}; the file is damaged, download or export it again");
 
