@@ -51,13 +51,15 @@ public sealed record CheckpointKind(WeightParts Parts, string? Model, Sam2Versio
             var blocks = Children(tensors, "image_encoder.trunk.blocks.");
             model = Sam2Config.Names.FirstOrDefault(name =>
                 Sam2Config.Named(name).Trunk is var trunk && trunk.EmbedDim == channels && trunk.Blocks.Sum() == blocks);
-            if (model is null) misfit = $"a trunk of {channels} channels and {blocks} blocks is none of {string.Join(", ", Sam2Config.Names)}";
+            if (model is null)
+                misfit = $"a trunk of {channels} channels and {blocks} blocks is none of {string.Join(", ", Sam2Config.Names)}";
         }
 
         if (parts.HasFlag(WeightParts.Fuser))
         {
-            variant = tensors.Keys.Any(name => name.StartsWith(KeyMap.FuserPrefix + "text_proj.", StringComparison.Ordinal)) ? FuserVariant.Ref : FuserVariant.Avs;
-            int[] depths = [.. Enumerable.Range(0, AuralFuser.Levels).Select(level => Children(tensors, $"{KeyMap.FuserPrefix}f_blocks.{level}."))];
+            variant = Children(tensors, KeyMap.FuserPrefix + "text_proj.") > 0 ? FuserVariant.Ref : FuserVariant.Avs;
+            var levels = Enumerable.Range(0, AuralFuser.Levels);
+            int[] depths = [.. levels.Select(level => Children(tensors, $"{KeyMap.FuserPrefix}f_blocks.{level}."))];
             var expected = (model == "mini" ? FuserConfig.Mini(variant.Value) : FuserConfig.Published(variant.Value)).FrameDepths;
             if (model is not null && !depths.SequenceEqual(expected))
                 misfit ??= $"AuralFuser has {Text(depths)} blocks on its levels, expected {Text(expected)} beside SAM2 {model}";

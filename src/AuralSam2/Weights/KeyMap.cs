@@ -1,9 +1,9 @@
 namespace AuralSam2.Weights;
 
 /// <summary>
-/// Which parameter of the model each tensor of a file is. Files name the same parameter differently: with the prefix of a training wrapper, with
-/// or without that of its part, or as an earlier version of the published code did. The official names, which our models ask for, are those of
-/// SAM2's state dict and <c>aural_fuser....</c> and <c>t_model....</c>
+/// Which parameter of the model each tensor of a file is. Files name the same parameter differently: with the prefix of a training
+/// wrapper, with or without that of its part, or as an earlier version of the published code did. The official names, which our models
+/// ask for, are those of SAM2's state dict and <c>aural_fuser....</c> and <c>t_model....</c>
 /// </summary>
 public sealed class KeyMap
 {
@@ -24,8 +24,8 @@ public sealed class KeyMap
 
     private static readonly HashSet<string> Sam2Modules =
     [
-        "image_encoder", "memory_attention", "memory_encoder", "sam_prompt_encoder", "sam_mask_decoder", "obj_ptr_proj", "obj_ptr_tpos_proj",
-        "mask_downsample", "maskmem_tpos_enc", "no_mem_embed", "no_mem_pos_enc", "no_obj_ptr", "no_obj_embed_spatial",
+        "image_encoder", "memory_attention", "memory_encoder", "sam_prompt_encoder", "sam_mask_decoder", "mask_downsample",
+        "obj_ptr_proj", "obj_ptr_tpos_proj", "maskmem_tpos_enc", "no_mem_embed", "no_mem_pos_enc", "no_obj_ptr", "no_obj_embed_spatial",
     ];
 
     private readonly Dictionary<string, WeightEntry> parameters = [];
@@ -35,7 +35,7 @@ public sealed class KeyMap
     {
         var wrapper = Wrapper(file.Names);
         var names = file.Entries.Select(entry => (Name: entry.Name[wrapper.Length..], Entry: entry)).ToList();
-        var isVggish = Shape(names, "features.0.weight").SequenceEqual([64, 1, 3, 3]) && Shape(names, "embeddings.4.weight").SequenceEqual([128, 4096]);
+        var isVggish = IsShape(names, "features.0.weight", [64, 1, 3, 3]) && IsShape(names, "embeddings.4.weight", [128, 4096]);
         var isRef = names.Any(pair => FusersName(pair.Name) is { } local && LegacyNames.IsOfRef(local));
 
         var second = new List<(string Name, WeightEntry Entry)>();
@@ -79,7 +79,8 @@ public sealed class KeyMap
     private static string Wrapper(IReadOnlyCollection<string> names)
     {
         var wrapper = "";
-        while (Array.Find(Wrappers, w => names.Count > 0 && names.All(name => name.StartsWith(wrapper + w, StringComparison.Ordinal))) is { } found)
+        if (names.Count == 0) return wrapper;
+        while (Array.Find(Wrappers, next => names.All(name => name.StartsWith(wrapper + next, StringComparison.Ordinal))) is { } found)
             wrapper += found;
         return wrapper;
     }
@@ -102,13 +103,14 @@ public sealed class KeyMap
 
     private static bool IsSam2s(string name) => Sam2Modules.Contains(name.Split('.', 2)[0]);
 
-    private static IReadOnlyList<int> Shape(List<(string Name, WeightEntry Entry)> names, string name) =>
-        names.Find(pair => pair.Name == name).Entry?.Shape ?? [];
+    private static bool IsShape(List<(string Name, WeightEntry Entry)> names, string name, int[] shape) =>
+        names.Find(pair => pair.Name == name).Entry is { } entry && entry.Shape.SequenceEqual(shape);
 
     private void Add(WeightFile file, string name, WeightEntry entry)
     {
         if (parameters.TryAdd(name, entry)) return;
-        throw new WeightsException($"{file.Path}: tensors {WeightsException.Quote(parameters[name].Name)} and {WeightsException.Quote(entry.Name)} are both " +
-            $"{WeightsException.Quote(name)}; leave out one of the two");
+        var (first, second) = (WeightsException.Quote(parameters[name].Name), WeightsException.Quote(entry.Name));
+        throw new WeightsException($"{file.Path}: tensors {first} and {second} are both {WeightsException.Quote(name)}; " +
+            "leave out one of the two");
     }
 }

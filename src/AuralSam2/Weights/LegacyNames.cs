@@ -1,8 +1,10 @@
+using System.Globalization;
+
 namespace AuralSam2.Weights;
 
 /// <summary>
-/// AuralFuser's parameters under the names they have had (SPEC 12): numbered modules before there were lists of them, and in some checkpoints
-/// a second time as entries of the list of trained layers.
+/// AuralFuser's parameters under the names they have had (SPEC 12): numbered modules before there were lists of them, and in some
+/// checkpoints a second time as entries of the list of trained layers.
 /// </summary>
 internal static class LegacyNames
 {
@@ -17,7 +19,9 @@ internal static class LegacyNames
     private static readonly string[] TrainedLayers =
     [
         "patch_embeds.0", "patch_embeds.1", "patch_embeds.2",
-        "f_blocks.0", "a_blocks.0", "fusion_modules.0", "f_blocks.1", "a_blocks.1", "fusion_modules.1", "f_blocks.2", "a_blocks.2", "fusion_modules.2",
+        "f_blocks.0", "a_blocks.0", "fusion_modules.0",
+        "f_blocks.1", "a_blocks.1", "fusion_modules.1",
+        "f_blocks.2", "a_blocks.2", "fusion_modules.2",
         "smooth_convs.0", "smooth_convs.1", "train_proj_v1", "train_proj_a1", "text_proj",
     ];
 
@@ -49,7 +53,8 @@ internal static class LegacyNames
         if (!IsListed(name)) return name;
         var (number, inner) = Split(rest);
         if (first == "finetuning_layers") return number == "0" ? Join("vgg", inner) : name;
-        return int.TryParse(number, out var index) && index < TrainedLayers.Length && number == index.ToString() ? Join(TrainedLayers[index], inner) : name;
+        var isPlace = int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var place) && place < TrainedLayers.Length;
+        return isPlace ? Join(TrainedLayers[place], inner) : name;
     }
 
     private static string? Numbered(string segment)

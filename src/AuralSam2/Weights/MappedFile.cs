@@ -2,7 +2,9 @@ using System.IO.MemoryMappedFiles;
 
 namespace AuralSam2.Weights;
 
-/// <summary>A file of weights in memory: opened once, looked at anywhere, nothing copied. It must not be shortened while it is open.</summary>
+/// <summary>
+/// A file of weights in memory: opened once, looked at anywhere, nothing copied. It must not be shortened while it is open.
+/// </summary>
 internal sealed class MappedFile : IDisposable
 {
     private readonly MemoryMappedFile map;

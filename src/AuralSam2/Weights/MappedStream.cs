@@ -1,6 +1,8 @@
 namespace AuralSam2.Weights;
 
-/// <summary>A range of a mapped file, read once from its start to its end. Pages that were read are dropped, as they are not needed twice.</summary>
+/// <summary>
+/// A range of a mapped file, read once from its start to its end. Pages that were read are dropped, as they are not needed twice.
+/// </summary>
 internal sealed class MappedStream(MappedFile file, long offset, long length) : ForwardStream(length)
 {
     /// <summary>Bytes. Shorter ranges leave their pages: neighbours share them.</summary>

@@ -69,7 +69,7 @@ public sealed class SafetensorsTensor
     /// <param name="file">The file.</param>
     /// <param name="name">Name in that file.</param>
     /// <param name="rename">Name to write; <c>null</c> keeps it.</param>
-    /// <param name="dtype">F32, F16, BF16 or F64 for a tensor of floats; <c>null</c>, and a tensor of something else, keep its type.</param>
+    /// <param name="dtype">F32, F16, BF16 or F64 for floats; <c>null</c> keeps the type, as a tensor of anything else does.</param>
     /// <exception cref="WeightsException">The file has no such tensor, or it cannot be written under its name.</exception>
     public static SafetensorsTensor Of(WeightFile file, string name, string? rename = null, SafetensorsDType? dtype = null)
     {
@@ -78,7 +78,7 @@ public sealed class SafetensorsTensor
         var entry = file.Demand(name);
         file.ArrayLength(entry);
         if ((rename ?? name) == SafetensorsHeader.MetadataKey)
-            throw new WeightsException($"{file.Path}: a tensor is called {WeightsException.Quote(name)}, which safetensors keep for something else; rename it");
+            throw new WeightsException($"{file.Path}: a tensor is called '{name}', which safetensors keep for something else; rename it");
         var target = dtype is not null && Float32Conversion.Supports(entry.DType) ? dtype.Value : entry.DType;
         return new SafetensorsTensor(rename ?? name, target, [.. entry.Shape], stream => Copy(file, entry, target, stream));
     }

@@ -35,7 +35,9 @@ public abstract class WeightFile : IWeightSource
     /// <inheritdoc/>
     public abstract IReadOnlyCollection<string> Names { get; }
 
-    /// <summary>What a file that was cut short lacks first; <c>null</c> for a whole one. Of a cut file tensors can be listed, not read.</summary>
+    /// <summary>
+    /// What a file that was cut short lacks first; <c>null</c> for a whole one. Of a cut file tensors can be listed, not read.
+    /// </summary>
     public virtual string? CutShort => null;
 
     private protected MappedFile File => file;
@@ -106,7 +108,7 @@ public abstract class WeightFile : IWeightSource
     public void Dispose() => file.Dispose();
 
     /// <summary>The elements of a tensor as they are stored, little-endian, row-major; read once, front to back.</summary>
-    /// <exception cref="WeightsException">The file is damaged; for what only the whole tensor shows, when its last byte is read.</exception>
+    /// <exception cref="WeightsException">The file is damaged; what only the whole shows is told when the last byte is read.</exception>
     internal Stream OpenElements(string name) => OpenElements(Demand(name));
 
     /// <summary>Fills floats from the elements of a stream.</summary>

@@ -38,7 +38,7 @@ public static class WeightFormats
         if (head.StartsWith("version https://git-lfs"u8))
             throw new WeightsException($"{file.Path}: is a Git LFS pointer, not the weights; fetch them with: git lfs pull");
         if (head.TrimStart(" \t\r\n"u8).StartsWith("<"u8))
-            throw new WeightsException($"{file.Path}: is a web page, not the weights; download it again, from the address of the file itself");
+            throw new WeightsException($"{file.Path}: is a web page, not the weights; download them from the address of the file itself");
         return WeightFormat.Safetensors;
     }
 }

@@ -1,8 +1,9 @@
 namespace AuralSam2.Weights;
 
 /// <summary>
-/// The files that people give together, in any order and format, as one source of weights under the official names. Each part of the model comes
-/// from one file; a checkpoint that holds several parts brings them before files that hold one, since its parts were trained together.
+/// The files that people give together, in any order and format, as one source of weights under the official names. Each part of the
+/// model comes from one file; a checkpoint that holds several parts brings them before files that hold one, since its parts were
+/// trained together.
 /// </summary>
 public sealed class WeightSet : IWeightSource
 {
@@ -29,8 +30,8 @@ public sealed class WeightSet : IWeightSource
                 if ((KeyMap.PartOf(name) & contribution.Superseded) != WeightParts.None) continue;
                 if (!tensors.TryAdd(name, (contribution.File, entry)))
                 {
-                    throw new WeightsException($"{contribution.File.Path}: tensor {WeightsException.Quote(name)} is also in {tensors[name].File.Path}; " +
-                        "leave out one of the two");
+                    throw new WeightsException($"{contribution.File.Path}: tensor {WeightsException.Quote(name)} is also in " +
+                        $"{tensors[name].File.Path}; leave out one of the two");
                 }
             }
         }
@@ -58,7 +59,8 @@ public sealed class WeightSet : IWeightSource
 
     /// <summary>Opens files of any supported format.</summary>
     /// <exception cref="WeightsException">
-    /// A file cannot be read, is cut short, holds nothing of AuralSAM2, or brings what another brings too and neither is the obvious choice.
+    /// A file cannot be read, is cut short, holds nothing of AuralSAM2, or brings what another brings too and neither is the obvious
+    /// choice.
     /// </exception>
     public static WeightSet Open(params IReadOnlyList<string> paths)
     {
@@ -75,8 +77,8 @@ public sealed class WeightSet : IWeightSource
                 files[^1] = (file, map);
                 if (map.Kind.Parts != WeightParts.None) continue;
                 var example = file.Names.FirstOrDefault() is { } name ? $", such as {WeightsException.Quote(name)}," : "";
-                throw new WeightsException($"{path}: none of its {file.Entries.Count} tensors{example} belongs to SAM2, VGGish or AuralFuser; " +
-                    "is this the right file?");
+                throw new WeightsException($"{path}: none of its {file.Entries.Count} tensors{example} " +
+                    "belongs to SAM2, VGGish or AuralFuser; is this the right file?");
             }
 
             return new WeightSet(files);
@@ -111,7 +113,11 @@ public sealed class WeightSet : IWeightSource
     public void Read(string name, IReadOnlyList<int> shape, Span<float> destination)
     {
         if (!tensors.TryGetValue(name, out var tensor))
-            throw new WeightsException($"{Description}: has no tensor {WeightsException.Quote(name)}; is a file missing, or of another model?");
+        {
+            throw new WeightsException($"{Description}: has no tensor {WeightsException.Quote(name)}; " +
+                "is a file missing, or of another model?");
+        }
+
         tensor.File.Read(tensor.Entry.Name, shape, destination);
     }
 
@@ -138,7 +144,11 @@ public sealed class WeightSet : IWeightSource
             var isCopy = part == WeightParts.Vggish ||
                 (part == WeightParts.Sam2 && other.Kind.Model == first.Kind.Model && other.Kind.Version == first.Kind.Version);
             if (!isCopy || Rank(other) == Rank(first))
-                throw new WeightsException($"{first} and {other}: {name} is in both, leave out one of the two; each part comes from one file");
+            {
+                throw new WeightsException($"{first} and {other}: {name} is in both, leave out one of the two; " +
+                    "each part comes from one file");
+            }
+
             other.Superseded |= part;
         }
     }

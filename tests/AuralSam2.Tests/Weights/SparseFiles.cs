@@ -12,7 +12,8 @@ namespace AuralSam2.Tests.Weights;
 internal static class SparseFiles
 {
     /// <summary>Official names and shapes of everything that a model reads.</summary>
-    public static (string Name, int[] Shape)[] Parameters(string model, Sam2Version version = Sam2Version.V20, FuserVariant variant = FuserVariant.Avs) =>
+    public static (string Name, int[] Shape)[] Parameters(
+        string model, Sam2Version version = Sam2Version.V20, FuserVariant variant = FuserVariant.Avs) =>
         Parameters(Sam2Config.Named(model, version), model == "mini" ? FuserConfig.Mini(variant) : FuserConfig.Published(variant));
 
     /// <summary>Official names and shapes of a model of any configuration.</summary>
@@ -59,7 +60,9 @@ internal static class SparseFiles
         return stream.Name;
     }
 
-    /// <summary>Writes a PyTorch checkpoint in the legacy layout, its state dict under <c>model</c>; some tensors may have values.</summary>
+    /// <summary>
+    /// Writes a PyTorch checkpoint in the legacy layout, its state dict under <c>model</c>; some tensors may have values.
+    /// </summary>
     public static string Torch(
         this TemporaryFolder folder, string file, IEnumerable<(string Name, int[] Shape)> parameters, Func<string, float[]?>? values = null)
     {

@@ -26,7 +26,9 @@ public sealed class WeightSetTests : IDisposable
         {
             using var set = WeightSet.Open(paths);
             set.EnsureModel();
-            Assert.Equal(("AuralSAM2 (AVS) on SAM2.1 b+", "b+", Sam2Version.V21, FuserVariant.Avs), (set.Kind.Title, set.Kind.Model, set.Kind.Version, set.Kind.Variant));
+            var parts = WeightParts.Sam2 | WeightParts.Vggish | WeightParts.Fuser;
+            Assert.Equal(new CheckpointKind(parts, "b+", Sam2Version.V21, FuserVariant.Avs, null), set.Kind);
+            Assert.Equal("AuralSAM2 (AVS) on SAM2.1 b+", set.Kind.ToString());
             Assert.Equal(all.Select(p => p.Name).Order(), set.Names.Order());
             Assert.Empty(set.Missing);
             Assert.Equal(paths, set.Contributions.Select(c => c.File.Path));
@@ -40,16 +42,24 @@ public sealed class WeightSetTests : IDisposable
     }
 
     [Theory]
-    [InlineData(WeightParts.Sam2, "brings SAM2 t; missing is VGGish (such as vggish-10086976.pth) and AuralFuser (such as auralsam2_avs_v1m.pth): give")]
-    [InlineData(WeightParts.Vggish, "brings VGGish; missing is SAM2 (such as sam2_hiera_large.pt) and AuralFuser (such as auralsam2_avs_v1m.pth): give")]
-    [InlineData(WeightParts.Fuser, "brings AuralFuser (AVS); missing is SAM2 (such as sam2_hiera_large.pt) and VGGish (such as vggish-10086976.pth): give")]
-    [InlineData(WeightParts.Fuser | WeightParts.Vggish, "brings AuralFuser (AVS) with VGGish; missing is SAM2 (such as sam2_hiera_large.pt): give")]
-    [InlineData(WeightParts.Fuser | WeightParts.Sam2, "brings AuralSAM2 (AVS) on SAM2 t without VGGish; missing is VGGish (such as")]
-    public void What_is_missing_is_named(WeightParts held, string reason)
+    [InlineData(WeightParts.Sam2, "SAM2 t", "VGGish|AuralFuser")]
+    [InlineData(WeightParts.Vggish, "VGGish", "SAM2|AuralFuser")]
+    [InlineData(WeightParts.Fuser, "AuralFuser (AVS)", "SAM2|VGGish")]
+    [InlineData(WeightParts.Fuser | WeightParts.Vggish, "AuralFuser (AVS) with VGGish", "SAM2")]
+    [InlineData(WeightParts.Fuser | WeightParts.Sam2, "AuralSAM2 (AVS) on SAM2 t without VGGish", "VGGish")]
+    public void What_is_missing_is_named(WeightParts held, string brings, string missing)
     {
+        var example = new Dictionary<string, string>
+        {
+            ["SAM2"] = "sam2_hiera_large.pt",
+            ["VGGish"] = "vggish-10086976.pth",
+            ["AuralFuser"] = "auralsam2_avs_v1m.pth",
+        };
         using var set = WeightSet.Open(folder.Safetensors("half.safetensors", SparseFiles.Parameters("t").Of(held)));
         var error = Assert.Throws<WeightsException>(set.EnsureModel);
-        Assert.Contains(reason, error.Message);
+        var wanted = missing.Split('|').Select(part => $"{part} (such as {example[part]})");
+        Assert.EndsWith($" brings {brings}; missing is {string.Join(" and ", wanted)}: give that file as well", error.Message);
+        Assert.Equal(missing.Split('|'), set.Missing);
         Assert.DoesNotContain('\n', error.Message);
     }
 
@@ -117,19 +127,21 @@ public sealed class WeightSetTests : IDisposable
     public void Files_of_something_else_are_refused_and_closed()
     {
         var path = folder.Safetensors("bert.safetensors", [("encoder.weight", [2])]);
-        var error = Assert.Throws<WeightsException>(() => WeightSet.Open(path));
-        Assert.Equal($"{path}: none of its 1 tensors, such as 'encoder.weight', belongs to SAM2, VGGish or AuralFuser; is this the right file?", error.Message);
-        Assert.Contains("none of its 0 tensors belongs", Assert.Throws<WeightsException>(() => WeightSet.Open(folder.Safetensors("none.safetensors", []))).Message);
-        Assert.Contains("there is no such file", Assert.Throws<WeightsException>(() => WeightSet.Open(folder.File("gone.pt"), path)).Message);
+        Assert.Equal(
+            $"{path}: none of its 1 tensors, such as 'encoder.weight', belongs to SAM2, VGGish or AuralFuser; is this the right file?",
+            Message(() => WeightSet.Open(path)));
+        Assert.Contains("none of its 0 tensors belongs", Message(() => WeightSet.Open(folder.Safetensors("none.safetensors", []))));
+        Assert.Contains("there is no such file", Message(() => WeightSet.Open(folder.File("gone.pt"), path)));
         Assert.Throws<ArgumentOutOfRangeException>(() => WeightSet.Open());
     }
 
     [Fact]
     public void A_file_that_was_cut_is_refused_at_once()
     {
-        var whole = TorchWriter.Zip(TorchWriter.StateDict(("no_mem_embed", TorchWriter.Tensor(WrittenStorage.Counting("0", 256), [1, 1, 256]))), WrittenStorage.Counting("0", 256));
+        var storage = WrittenStorage.Counting("0", 256);
+        var whole = TorchWriter.Zip(TorchWriter.StateDict(("no_mem_embed", TorchWriter.Tensor(storage, [1, 1, 256]))), storage);
         var path = folder.File("cut.pt", whole[..^300]);
-        Assert.Contains("the file is cut short", Assert.Throws<WeightsException>(() => WeightSet.Open(path)).Message);
+        Assert.Contains("the file is cut short", Message(() => WeightSet.Open(path)));
     }
 
     [Fact]
@@ -137,11 +149,12 @@ public sealed class WeightSetTests : IDisposable
     {
         var path = folder.Safetensors("odd.safetensors", [("no_mem_embed", [1, 1, 256]), ("adapter.weight", [2])]);
         using var set = WeightSet.Open(path);
-        Assert.Contains("unexpected: adapter.weight [2]", Assert.Throws<WeightsException>(() => WeightCheck.Verify(set, [new("no_mem_embed", [1, 1, 256])])).Message);
+        var refusal = Message(() => WeightCheck.Verify(set, [new("no_mem_embed", [1, 1, 256])]));
+        Assert.Contains("unexpected: adapter.weight [2]", refusal);
         Assert.Null(set.ShapeOf("gone", [1]));
-        Assert.Contains("has no tensor 'gone'", Assert.Throws<WeightsException>(() => set.Read("gone", [1], new float[1])).Message);
+        Assert.Contains("has no tensor 'gone'", Message(() => set.Read("gone", [1], new float[1])));
         var other = folder.Safetensors("odder.safetensors", [("no_obj_ptr", [1, 256]), ("adapter.weight", [2])]);
-        Assert.Contains("SAM2 is in both", Assert.Throws<WeightsException>(() => WeightSet.Open(path, other)).Message);
+        Assert.Contains("SAM2 is in both", Message(() => WeightSet.Open(path, other)));
     }
 
     [Theory]
@@ -172,27 +185,28 @@ public sealed class WeightSetTests : IDisposable
         using var one = SafetensorsFile.Open(path);
         using var source = WeightFile.Open(fuser);
         const string weight = "aural_fuser.smooth_convs.0.weight";
-        Assert.Equal(["aural_fuser.smooth_convs.0.weight", "aural_fuser.train_proj_v1.proj.1.num_batches_tracked", "no_mem_embed"], one.Names.Order());
+        Assert.Equal([weight, "aural_fuser.train_proj_v1.proj.1.num_batches_tracked", "no_mem_embed"], one.Names.Order());
         Assert.Equal(dtype ?? SafetensorsDType.F16, one.Find(weight)!.DType);
         Assert.Equal(dtype ?? SafetensorsDType.F32, one.Find("no_mem_embed")!.DType);
         Assert.Equal([128, 256], one.Find(weight)!.Shape);
         Assert.Equal([7], one.ReadDoubles("aural_fuser.train_proj_v1.proj.1.num_batches_tracked"));
         var (expected, found) = (source.ReadFloats("module.train_smooth1.weight"), one.ReadFloats(weight));
-        if (dtype == SafetensorsDType.BF16) Assert.All(expected.Zip(found), pair => Assert.Equal(pair.First, pair.Second, Math.Abs(pair.First) / 256));
-        else Assert.Equal(expected, found);
+        if (dtype != SafetensorsDType.BF16) Assert.Equal(expected, found);
+        else Assert.All(expected.Zip(found), pair => Assert.Equal(pair.First, pair.Second, Math.Abs(pair.First) / 256));
     }
 
     [Fact]
     public void A_conversion_that_fails_or_is_cancelled_leaves_nothing_behind()
     {
         var (first, second) = (WrittenStorage.Counting("0", 256), WrittenStorage.Counting("1", 256));
-        var root = TorchWriter.StateDict(("no_mem_embed", TorchWriter.Tensor(first, [1, 1, 256])), ("no_obj_ptr", TorchWriter.Tensor(second, [1, 256])));
+        var root = TorchWriter.StateDict(
+            ("no_mem_embed", TorchWriter.Tensor(first, [1, 1, 256])), ("no_obj_ptr", TorchWriter.Tensor(second, [1, 256])));
         var zip = TorchWriter.Zip(root, first, second);
         zip[zip.AsSpan().LastIndexOf(second.Bytes) + 5] ^= 1;
         var path = folder.File("in.pt", zip);
         using var set = WeightSet.Open(path);
         var output = folder.File("out.safetensors");
-        Assert.Contains("entry 'archive/data/1' has the checksum", Assert.Throws<WeightsException>(() => SafetensorsWriter.Write(output, null, set.ToSafetensors())).Message);
+        Assert.Contains("entry 'archive/data/1' has the checksum", Message(() => SafetensorsWriter.Write(output, null, set.ToSafetensors())));
         using var cancelled = new CancellationTokenSource();
         var progress = new Shares([], cancelled.Cancel);
         Assert.Throws<OperationCanceledException>(() => SafetensorsWriter.Write(output, null, set.ToSafetensors(), progress, cancelled.Token));
@@ -204,20 +218,19 @@ public sealed class WeightSetTests : IDisposable
     public void A_tensor_called_like_the_metadata_cannot_be_written()
     {
         var storage = WrittenStorage.Counting("0", 1);
-        using var file = WeightFile.Open(folder.File("odd.pt", TorchWriter.Zip(TorchWriter.StateDict(("__metadata__", TorchWriter.Tensor(storage, [1]))), storage)));
-        Assert.Contains("'__metadata__'", Assert.Throws<WeightsException>(() => SafetensorsTensor.Of(file, "__metadata__")).Message);
+        var odd = TorchWriter.Zip(TorchWriter.StateDict(("__metadata__", TorchWriter.Tensor(storage, [1]))), storage);
+        using var file = WeightFile.Open(folder.File("odd.pt", odd));
+        Assert.Contains("'__metadata__'", Message(() => SafetensorsTensor.Of(file, "__metadata__")));
         Assert.Equal("x", SafetensorsTensor.Of(file, "__metadata__", "x").Name);
     }
 
     [Fact]
     public void Legacy_names_in_a_legacy_file_load_as_a_model()
     {
-        // What divides must not be zero: variances and weights of norms.
         var all = SparseFiles.Parameters("mini", Sam2Version.V21);
-        static float[] Ramp(int seed) => [.. Enumerable.Range(0, 256).Select(i => (float)(seed + i))];
-        float[]? Values(string name) => name.EndsWith("no_mem_embed", StringComparison.Ordinal) ? Ramp(7) : name.EndsWith("train_f_a_block3.norm_layer.weight", StringComparison.Ordinal) ? Ramp(9) : null;
+        var fusers = all.Of(WeightParts.Fuser | WeightParts.Vggish).Called(KeyMapTests.Legacy).Called(KeyMapTests.Bare);
         var sam2 = folder.Torch("sam2.pt", all.Of(WeightParts.Sam2).Called(name => "module." + name), Values);
-        var fuser = folder.Torch("fuser.pth", all.Of(WeightParts.Fuser | WeightParts.Vggish).Called(KeyMapTests.Legacy).Called(KeyMapTests.Bare), Values);
+        var fuser = folder.Torch("fuser.pth", fusers, Values);
         using var set = WeightSet.Open(fuser, sam2);
         set.EnsureModel();
         var values = new float[256];
@@ -229,7 +242,17 @@ public sealed class WeightSetTests : IDisposable
         using var device = new CpuDevice(2);
         using var model = AuralSam2Model.Load(device, set.Kind.Model!, set);
         Assert.Equal(("mini", Sam2Version.V21, FuserVariant.Avs), (model.Name, model.Version, model.Variant));
+
+        static float[] Ramp(int start) => [.. Enumerable.Range(start, 256).Select(i => (float)i)];
+        static float[]? Values(string name) => name switch
+        {
+            "module.no_mem_embed" => Ramp(7),
+            "train_f_a_block3.norm_layer.weight" => Ramp(9),
+            _ => null,
+        };
     }
+
+    private static string Message(Action action) => Assert.Throws<WeightsException>(action).Message;
 
     private sealed class Shares(List<double> shares, Action? react = null) : IProgress<double>
     {

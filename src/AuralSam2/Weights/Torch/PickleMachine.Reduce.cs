@@ -8,8 +8,9 @@ internal ref partial struct PickleMachine
 
     private readonly TorchGlobal Global(string module, string name) =>
         TorchGlobal.Find(module, name) ??
-        throw new WeightsException($"{file}: its pickle asks for {WeightsException.Quote(module + "." + name)} (byte {instruction}), which no " +
-            "tensor needs, so nothing was loaded or run; Python would run it: use checkpoints from people you trust, saved as a state dict");
+        throw new WeightsException($"{file}: its pickle asks for {WeightsException.Quote(module + "." + name)} (byte {instruction}), " +
+            "which no tensor needs, so nothing was loaded or run; Python would run it: " +
+            "use checkpoints from people you trust, saved as a state dict");
 
     private TorchGlobal StackGlobal()
     {

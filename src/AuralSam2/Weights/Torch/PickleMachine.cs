@@ -319,6 +319,6 @@ internal ref partial struct PickleMachine
         if (memory > MostMemory) throw Broken($"what its pickle describes takes more than {MostMemory >> 20} MB");
     }
 
-    private readonly WeightsException Broken(string what) =>
-        new($"{file}: {what} (byte {instruction} of the pickle); the file is damaged or not a PyTorch checkpoint, download or export it again");
+    private readonly WeightsException Broken(string what) => new($"{file}: {what} (byte {instruction} of the pickle); " +
+        "the file is damaged or not a PyTorch checkpoint, download or export it again");
 }

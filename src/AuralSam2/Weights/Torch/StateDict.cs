@@ -30,13 +30,14 @@ internal sealed record StateDict(string Location, IReadOnlyList<TorchEntry> Tens
         var (path, ignored) = (new List<string>(), new List<string>());
         if (root is not PickleDictionary dictionary)
         {
-            throw new WeightsException($"{file}: holds {(root is TorchTensor ? "a tensor without a name" : "no dictionary")}, expected a state dict; " +
-                "save model.state_dict()");
+            throw new WeightsException($"{file}: holds {(root is TorchTensor ? "a tensor without a name" : "no dictionary")}, " +
+                "expected a state dict; save model.state_dict()");
         }
 
         while (!HoldsTensors(dictionary))
         {
-            if (path.Count == DeepestNesting) throw new WeightsException($"{file}: its dictionaries are nested too deep; save model.state_dict()");
+            if (path.Count == DeepestNesting)
+                throw new WeightsException($"{file}: its dictionaries are nested too deep; save model.state_dict()");
             var (key, inner) = Choose(file, dictionary);
             ignored.AddRange(Others(dictionary, key));
             path.Add(key);
@@ -47,7 +48,8 @@ internal sealed record StateDict(string Location, IReadOnlyList<TorchEntry> Tens
         return new StateDict(string.Join('.', path), Collect(file, dictionary), ignored);
     }
 
-    private static bool HoldsTensors(PickleDictionary dictionary) => dictionary.Entries.Exists(entry => entry is { Key: string, Value: TorchTensor });
+    private static bool HoldsTensors(PickleDictionary dictionary) =>
+        dictionary.Entries.Exists(entry => entry is { Key: string, Value: TorchTensor });
 
     /// <summary>The entry that leads on to the weights: one of the usual keys, or the only one with tensors.</summary>
     private static (string Key, PickleDictionary Inner) Choose(string file, PickleDictionary dictionary)
@@ -66,8 +68,9 @@ internal sealed record StateDict(string Location, IReadOnlyList<TorchEntry> Tens
         var holding = inner.Where(entry => HoldsTensors(entry.Inner)).ToList();
         if (holding.Count == 1) return holding[0];
         if (holding.Count == 0) throw new WeightsException($"{file}: holds no named tensors; save model.state_dict()");
-        throw new WeightsException($"{file}: holds several state dicts ({string.Join(", ", holding.Take(8).Select(entry => WeightsException.Quote(entry.Key)))}) " +
-            "and none is called 'model' or 'state_dict'; save one of them alone");
+        var keys = string.Join(", ", holding.Take(8).Select(entry => WeightsException.Quote(entry.Key)));
+        throw new WeightsException($"{file}: holds several state dicts ({keys}) and none is called 'model' or 'state_dict'; " +
+            "save one of them alone");
     }
 
     /// <summary>Names of the entries that are no weights.</summary>
@@ -93,7 +96,11 @@ internal sealed record StateDict(string Location, IReadOnlyList<TorchEntry> Tens
         }
 
         if (used > FreeSharing && used > held * MostSharing)
-            throw new WeightsException($"{file}: its tensors have {used} bytes out of storages of {held}, which weights never do; the file is damaged");
+        {
+            throw new WeightsException($"{file}: its tensors have {used} bytes out of storages of {held}, which weights never do; " +
+                "the file is damaged");
+        }
+
         return [.. entries.Values];
     }
 }

@@ -8,7 +8,8 @@ namespace AuralSam2.Weights.Torch;
 /// <param name="size">Dimensions, at least one, none of them 0.</param>
 /// <param name="stride">Elements between neighbours along each dimension.</param>
 /// <param name="length">Bytes of all elements.</param>
-internal sealed class StridedStream(StridedStream.Source bytes, int elementSize, long[] size, long[] stride, long length) : ForwardStream(length)
+internal sealed class StridedStream(StridedStream.Source bytes, int elementSize, long[] size, long[] stride, long length)
+    : ForwardStream(length)
 {
     private readonly long[] index = new long[size.Length];
 

@@ -1,12 +1,12 @@
 namespace AuralSam2.Weights.Torch;
 
 /// <summary>
-/// A PyTorch checkpoint, as torch.save writes it (zip) or wrote it (legacy), without Python. The pickle inside is read as data: nothing of it
-/// is ever imported, called or run, and a name beyond those that tensors need is refused.
+/// A PyTorch checkpoint, as torch.save writes it (zip) or wrote it (legacy), without Python. The pickle inside is read as data: nothing
+/// of it is ever imported, called or run, and a name beyond those that tensors need is refused.
 /// </summary>
 /// <remarks>
-/// Tensors and Parameters are found bare, or under <c>model</c>, <c>state_dict</c> and the like; what lies beside them is in
-/// <see cref="Ignored"/>. Views of storages are read as their strides say. Zip entries are checked against their checksums as they are read.
+/// Tensors and Parameters are found bare, or under <c>model</c>, <c>state_dict</c> and the like; what lies beside them is in <see
+/// cref="Ignored"/>. Views of storages are read as their strides say. Zip entries are checked against their checksums as they are read.
 /// </remarks>
 public sealed class TorchCheckpoint : WeightFile
 {
@@ -47,7 +47,9 @@ public sealed class TorchCheckpoint : WeightFile
     /// <summary>What lies beside the tensors and was left: optimizer, epoch and the like.</summary>
     public IReadOnlyList<string> Ignored => state.Ignored;
 
-    /// <summary>Opens a checkpoint. One that was cut short opens too, if its tensors can be listed; see <see cref="WeightFile.CutShort"/>.</summary>
+    /// <summary>
+    /// Opens a checkpoint. One that was cut short opens too, if its tensors can be listed; see <see cref="WeightFile.CutShort"/>.
+    /// </summary>
     /// <exception cref="WeightsException">No such file, no permission, another format, damage, or a pickle that asks for more than tensors.
     /// </exception>
     public static new TorchCheckpoint Open(string path)

@@ -56,12 +56,16 @@ internal sealed record TorchEntry(string Name, SafetensorsDType DType, IReadOnly
 
         if (tensor.Offset < 0 || tensor.Offset > storage.Elements) throw Broken($"starts at element {tensor.Offset} of {storage.Elements}");
         if (elements > 0 && last >= storage.Elements)
-            throw Broken($"{TensorShape.Text(shape)} reaches element {last} of storage {WeightsException.Quote(storage.Key)}, which has {storage.Elements}");
+        {
+            throw Broken($"{TensorShape.Text(shape)} reaches element {last} of storage {WeightsException.Quote(storage.Key)}, " +
+                $"which has {storage.Elements}");
+        }
+
         if (elements > Math.Max(storage.Elements, MostRepeated))
             throw Broken($"{TensorShape.Text(shape)} repeats the {storage.Elements} elements of its storage more often than weights do");
         return new TorchEntry(name, storage.DType, shape, (long)elements * storage.DType.ByteSize(), tensor);
 
-        WeightsException Broken(string what) =>
-            new($"{file}: tensor {WeightsException.Quote(name)} {what}; the file is damaged or not a PyTorch checkpoint, download or export it again");
+        WeightsException Broken(string what) => new($"{file}: tensor {WeightsException.Quote(name)} {what}; " +
+            "the file is damaged or not a PyTorch checkpoint, download or export it again");
     }
 }

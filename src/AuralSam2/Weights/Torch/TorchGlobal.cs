@@ -31,7 +31,9 @@ internal enum TorchGlobalKind
     Inert,
 }
 
-/// <summary>A name that a pickle may ask for. There is no code behind it: the machine knows what each kind means, and knows no other.</summary>
+/// <summary>
+/// A name that a pickle may ask for. There is no code behind it: the machine knows what each kind means, and knows no other.
+/// </summary>
 /// <param name="Module">Python module.</param>
 /// <param name="Name">Name in the module.</param>
 /// <param name="Kind">What it means.</param>

@@ -4,8 +4,8 @@ using System.Numerics;
 namespace AuralSam2.Weights.Torch;
 
 /// <summary>
-/// The layout of checkpoints before PyTorch 1.6: five pickles (a magic number, the version, the machine, the tensors, the keys of the storages),
-/// then the storages in the order of the keys, each behind its number of elements.
+/// The layout of checkpoints before PyTorch 1.6: five pickles (a magic number, the version, the machine, the tensors, the keys of the
+/// storages), then the storages in the order of the keys, each behind its number of elements.
 /// </summary>
 internal static class TorchLegacy
 {
@@ -22,27 +22,32 @@ internal static class TorchLegacy
     {
         var at = 0L;
         if (Next(file, ref at, LongestPreamble, out _) is not BigInteger magic || magic != Magic)
-            throw new WeightsException($"{file.Path}: is a pickle, but none that torch.save wrote; save model.state_dict() with torch.save");
+            throw new WeightsException($"{file.Path}: is a pickle, but none that torch.save wrote; save model.state_dict() with it");
         if (Next(file, ref at, LongestPreamble, out _) is not Version) throw Broken(file, "it is of another version than 1001");
-        if (Next(file, ref at, LongestPreamble, out _) is not PickleDictionary machine) throw Broken(file, "it does not describe its machine");
+        if (Next(file, ref at, LongestPreamble, out _) is not PickleDictionary machine)
+            throw Broken(file, "it does not describe its machine");
         if (machine.Entries.Exists(entry => entry is { Key: "little_endian", Value: false }))
             throw new WeightsException($"{file.Path}: was written big-endian; save it on a little-endian machine");
 
         var root = Next(file, ref at, PickleMachine.LongestPickle, out var storages);
         var blocks = new Dictionary<string, StoredBlock>();
         if (at == file.Length) return new TorchContents(root, blocks, IsCut: true);
-        if (Next(file, ref at, PickleMachine.LongestPickle, out _) is not PickleList keys) throw Broken(file, "it has no list of its storages");
+        if (Next(file, ref at, PickleMachine.LongestPickle, out _) is not PickleList keys)
+            throw Broken(file, "it has no list of its storages");
         foreach (var item in keys.Items)
         {
-            if (item is not string key || !storages.TryGetValue(key, out var storage)) throw Broken(file, "it lists a storage that no tensor has");
+            if (item is not string key || !storages.TryGetValue(key, out var storage))
+                throw Broken(file, "it lists a storage that no tensor has");
             if (file.Length - at < sizeof(long)) return new TorchContents(root, blocks, IsCut: true);
             var elements = BinaryPrimitives.ReadInt64LittleEndian(file.Bytes(at, sizeof(long)));
-            if (elements != storage.Elements) throw Broken(file, $"storage {WeightsException.Quote(key)} has {elements} elements, expected {storage.Elements}");
+            if (elements != storage.Elements)
+                throw Broken(file, $"storage {WeightsException.Quote(key)} has {elements} elements, expected {storage.Elements}");
             at += sizeof(long);
-            if (file.Length - at < storage.ByteLength) return new TorchContents(root, blocks, IsCut: true);
-            if (!blocks.TryAdd(key, new StoredBlock("storage", key, at, storage.ByteLength, storage.ByteLength, deflated: false, checksum: null)))
+            var length = storage.ByteLength;
+            if (file.Length - at < length) return new TorchContents(root, blocks, IsCut: true);
+            if (!blocks.TryAdd(key, new StoredBlock("storage", key, at, length, length, deflated: false, checksum: null)))
                 throw Broken(file, $"storage {WeightsException.Quote(key)} is listed twice");
-            at += storage.ByteLength;
+            at += length;
         }
 
         if (at != file.Length) throw Broken(file, $"{file.Length - at} bytes follow the last storage");

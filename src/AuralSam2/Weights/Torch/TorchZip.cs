@@ -1,7 +1,8 @@
 namespace AuralSam2.Weights.Torch;
 
 /// <summary>
-/// The zip layout of checkpoints: in one folder of any name <c>data.pkl</c>, which describes the tensors, and a file <c>data/KEY</c> per storage.
+/// The zip layout of checkpoints: in one folder of any name <c>data.pkl</c>, which describes the tensors, and a file <c>data/KEY</c>
+/// per storage.
 /// </summary>
 internal static class TorchZip
 {
@@ -15,7 +16,8 @@ internal static class TorchZip
 
     /// <summary>Reads a checkpoint, or as much of it as is there.</summary>
     /// <exception cref="WeightsException">It is damaged, hostile, or no checkpoint.</exception>
-    public static TorchContents Read(MappedFile file) => ZipDirectory.Read(file) is { } directory ? ReadWhole(file, directory) : ReadCut(file);
+    public static TorchContents Read(MappedFile file) =>
+        ZipDirectory.Read(file) is { } directory ? ReadWhole(file, directory) : ReadCut(file);
 
     private static TorchContents ReadWhole(MappedFile file, ZipDirectory directory)
     {
@@ -76,34 +78,37 @@ internal static class TorchZip
     private static TorchContents ReadCut(MappedFile file)
     {
         if (ZipDirectory.HeaderAt(file, 0) is not { Method: 0 } first || !first.Name.EndsWith(PickleName, StringComparison.Ordinal))
-            throw new WeightsException($"{file.Path}: the file is cut short, and its first bytes do not tell of what; download or copy it again");
+            throw new WeightsException($"{file.Path}: the file is cut short and does not begin with its pickle; download or copy it again");
         var pickle = file.BytesFrom(first.Offset, PickleMachine.LongestPickle);
         var machine = new PickleMachine(file.Path, pickle);
         var root = machine.Run();
-        var at = first.Offset + machine.Position;
         var checksum = Crc32.Append(0, pickle[..machine.Position]);
-        var (end, expected) = ((long?)at, first.Checksum);
-        if (first.LengthsFollow) end = ZipDirectory.DescriptorEnd(file, at, out expected);
+        var (end, expected) = ((long?)(first.Offset + machine.Position), first.Checksum);
+        if (first.LengthsFollow) end = ZipDirectory.DescriptorEnd(file, first.Offset + machine.Position, out expected);
         if (end is not null && expected != checksum)
-            throw new WeightsException($"{file.Path}: its pickle has the checksum {checksum:x8}, expected {expected:x8}; download or copy it again");
+        {
+            throw new WeightsException($"{file.Path}: its pickle has the checksum {checksum:x8}, expected {expected:x8}; " +
+                "download or copy it again");
+        }
 
-        var storages = first.Name[..^PickleName.Length] + "/data/";
+        var folder = first.Name[..^PickleName.Length] + "/data/";
         var blocks = new Dictionary<string, StoredBlock>();
         while (end is { } start && ZipDirectory.HeaderAt(file, start) is { Method: 0 } header)
         {
-            var name = header.Name;
-            if (name.StartsWith(storages, StringComparison.Ordinal) && machine.Storages.TryGetValue(name[storages.Length..], out var storage))
+            var (name, at) = (header.Name, header.Offset);
+            var key = name.StartsWith(folder, StringComparison.Ordinal) ? name[folder.Length..] : "";
+            if (machine.Storages.TryGetValue(key, out var storage))
             {
                 var length = storage.ByteLength;
-                if (length > file.Length - header.Offset) break;
-                blocks.TryAdd(storage.Key, new StoredBlock("entry", name, header.Offset, length, length, deflated: false, checksum: null));
-                end = header.LengthsFollow ? ZipDirectory.DescriptorEnd(file, header.Offset + length, out _) : header.Offset + length;
+                if (length > file.Length - at) break;
+                blocks.TryAdd(key, new StoredBlock("entry", name, at, length, length, deflated: false, checksum: null));
+                end = header.LengthsFollow ? ZipDirectory.DescriptorEnd(file, at + length, out _) : at + length;
+                continue;
             }
-            else
-            {
-                end = header.LengthsFollow ? null : header.Offset + header.StoredLength;
-                for (var length = 0; length < LongestSmallEntry && end is null; length++) end = ZipDirectory.DescriptorEnd(file, header.Offset + length, out _);
-            }
+
+            end = header.LengthsFollow ? null : at + header.StoredLength;
+            for (var length = 0; length < LongestSmallEntry && end is null; length++)
+                end = ZipDirectory.DescriptorEnd(file, at + length, out _);
         }
 
         return new TorchContents(root, blocks, IsCut: true);

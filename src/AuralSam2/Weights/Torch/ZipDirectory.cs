@@ -9,7 +9,9 @@ namespace AuralSam2.Weights.Torch;
 /// </summary>
 internal sealed class ZipDirectory
 {
-    /// <summary>How many times its stored size an entry may inflate to. Weights gain a tenth, a pickle ten times; deflate's own limit is 1032.</summary>
+    /// <summary>
+    /// How many times its stored size an entry may inflate to. Weights gain a tenth, a pickle ten times; deflate's own limit is 1032.
+    /// </summary>
     public const int HighestRatio = 200;
 
     private const uint LocalSignature = 0x04034b50;
@@ -112,7 +114,8 @@ internal sealed class ZipDirectory
             limit = Offset(file.Bytes(end - Locator64Length, Locator64Length), 8);
             if (limit > end - Locator64Length - End64Length) throw Broken("the zip64 end record is not in the file");
             var wide = file.Bytes(limit, End64Length);
-            if (Integer32(wide, 0) != End64Signature || Offset(wide, 24) != Offset(wide, 32)) throw Broken("the zip64 end record is broken");
+            if (Integer32(wide, 0) != End64Signature || Offset(wide, 24) != Offset(wide, 32))
+                throw Broken("the zip64 end record is broken");
             count = Agreed(count, ushort.MaxValue, Offset(wide, 32));
             length = Agreed(length, uint.MaxValue, Offset(wide, 40));
             start = Agreed(start, uint.MaxValue, Offset(wide, 48));
@@ -164,7 +167,8 @@ internal sealed class ZipDirectory
 
         var header = HeaderAt(file, start) ?? throw BrokenEntry(name, $"has no header at byte {start}");
         if (header.Name != name || header.Method != method) throw BrokenEntry(name, "is called or stored otherwise in its own header");
-        if (header.Offset > directoryStart || storedLength > directoryStart - header.Offset) throw BrokenEntry(name, "is not within the file");
+        if (header.Offset > directoryStart || storedLength > directoryStart - header.Offset)
+            throw BrokenEntry(name, "is not within the file");
         var checksum = Integer32(entry, 16);
         var end = header.Offset + storedLength;
         if (header.LengthsFollow) end += DescriptorLength(name, end, checksum, storedLength, length);
@@ -175,7 +179,9 @@ internal sealed class ZipDirectory
         ranges.Add((start, end));
     }
 
-    /// <summary>Bytes of the record behind the contents: a signature that may be left out, the checksum, and two lengths of 4 or 8 bytes.</summary>
+    /// <summary>
+    /// Bytes of the record behind the contents: a signature that may be left out, the checksum, and two lengths of 4 or 8 bytes.
+    /// </summary>
     private int DescriptorLength(string name, long start, uint checksum, long storedLength, long length)
     {
         var bytes = file.BytesFrom(start, DescriptorLength64);
@@ -231,5 +237,6 @@ internal sealed class ZipDirectory
     /// <param name="Checksum">CRC-32 of the contents.</param>
     /// <param name="StoredLength">Bytes of the contents.</param>
     /// <param name="Offset">First byte of the contents.</param>
-    public readonly record struct LocalHeader(string Name, bool LengthsFollow, ushort Method, uint Checksum, uint StoredLength, long Offset);
+    public readonly record struct LocalHeader(
+        string Name, bool LengthsFollow, ushort Method, uint Checksum, uint StoredLength, long Offset);
 }

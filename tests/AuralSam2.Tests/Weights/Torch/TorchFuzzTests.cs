@@ -8,8 +8,8 @@ using Xunit;
 namespace AuralSam2.Tests.Weights.Torch;
 
 /// <summary>
-/// Good checkpoints with damage at random: whatever comes of it, the reader answers with tensors or with a message, soon, and without taking
-/// much memory. AURAL_FUZZ_CASES asks for more cases than the suite runs; AURAL_FUZZ_SEED for others.
+/// Good checkpoints with damage at random: whatever comes of it, the reader answers with tensors or with a message, soon, and without
+/// taking much memory. AURAL_FUZZ_CASES asks for more cases than the suite runs; AURAL_FUZZ_SEED for others.
 /// </summary>
 public sealed class TorchFuzzTests : IDisposable
 {
@@ -19,10 +19,14 @@ public sealed class TorchFuzzTests : IDisposable
     private const long MostAllocated = 4 << 20;
 
     private static readonly long[] Interesting =
-        [0, 1, -1, 2, 7, 8, 127, 128, 255, 256, 32767, 65535, 65536, int.MaxValue, int.MinValue, uint.MaxValue, 1L << 32, long.MaxValue, long.MinValue, 1L << 56];
+    [
+        0, 1, -1, 2, 7, 8, 127, 128, 255, 256, 32767, 65535, 65536, int.MaxValue, int.MinValue, uint.MaxValue,
+        1L << 32, 1L << 56, long.MaxValue, long.MinValue,
+    ];
 
     /// <summary>Instructions that build on what is there, so that damage reaches deeper than the first misfit.</summary>
-    private static readonly byte[] Instructions = [.. ")(}].012NQRabcehjqrstuUXKMJ"u8, 0x80, 0x81, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8c, 0x93, 0x94, 0x95];
+    private static readonly byte[] Instructions =
+        [.. ")(}].012NQRabcehjqrstuUXKMJ"u8, 0x80, 0x81, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8c, 0x93, 0x94, 0x95];
 
     private readonly TemporaryFolder folder = new();
     private readonly byte[] buffer = new byte[1 << 16];
@@ -114,11 +118,13 @@ public sealed class TorchFuzzTests : IDisposable
         var counts = new WrittenStorage("2", "LongStorage", new byte[8]);
         WrittenStorage[] storages = [floats, halves, counts];
         var state = TorchWriter.StateDict(
-            ("module.features.weight", TorchWriter.Parameter(TorchWriter.Tensor(floats, [6, 8]))), ("module.turned", TorchWriter.Tensor(floats, [8, 6], stride: [1, 8])),
+            ("module.features.weight", TorchWriter.Parameter(TorchWriter.Tensor(floats, [6, 8]))),
+            ("module.turned", TorchWriter.Tensor(floats, [8, 6], stride: [1, 8])),
             ("module.part", TorchWriter.Tensor(floats, [6, 4], stride: [8, 2])), ("module.half", TorchWriter.Tensor(halves, [5, 7])),
             ("module.bn.num_batches_tracked", TorchWriter.Tensor(counts, [])));
         var training = TorchWriter.Dictionary(
-            ("epoch", 3), ("lr", 1e-4), ("model", state), ("optimizer", TorchWriter.Dictionary(("state", TorchWriter.Dictionary((0, TorchWriter.Tensor(floats, [48])))))));
+            ("epoch", 3), ("lr", 1e-4), ("model", state),
+            ("optimizer", TorchWriter.Dictionary(("state", TorchWriter.Dictionary((0, TorchWriter.Tensor(floats, [48])))))));
 
         var files = new List<byte[]>
         {
@@ -126,7 +132,8 @@ public sealed class TorchFuzzTests : IDisposable
             TorchWriter.Legacy(state, storages),
             TorchWriter.Legacy(training, storages, protocol: 4),
             ZipWriter.Write(TorchWriter.Entries(training, storages, protocol: 5, change: file => file with { Deflated = true })),
-            ZipWriter.Write(TorchWriter.Entries(training, storages, change: file => file with { LengthsFollow = true, Zip64 = true }), zip64End: true),
+            ZipWriter.Write(
+                TorchWriter.Entries(training, storages, change: file => file with { LengthsFollow = true, Zip64 = true }), zip64End: true),
         };
         if (Repository.Shared is { } shared)
         {

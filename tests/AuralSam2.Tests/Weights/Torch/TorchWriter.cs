@@ -16,7 +16,8 @@ internal sealed record WrittenStorage(string Key, string Type, byte[] Bytes)
     /// <summary>Elements of a storage whose bytes are holes on the disk; see <see cref="SparseFiles"/>.</summary>
     public long Holes { get; init; }
 
-    public static WrittenStorage Floats(string key, params float[] values) => new(key, "FloatStorage", [.. values.SelectMany(BitConverter.GetBytes)]);
+    public static WrittenStorage Floats(string key, params float[] values) =>
+        new(key, "FloatStorage", [.. values.SelectMany(BitConverter.GetBytes)]);
 
     /// <summary>0, 1, 2 and so on.</summary>
     public static WrittenStorage Counting(string key, int count) => Floats(key, [.. Enumerable.Range(0, count).Select(i => (float)i)]);
@@ -49,7 +50,8 @@ internal static class TorchWriter
 
     /// <summary>The entries of the zip layout.</summary>
     public static List<ZippedFile> Entries(
-        object? root, IEnumerable<WrittenStorage> storages, string folder = "archive", int protocol = 2, Func<ZippedFile, ZippedFile>? change = null)
+        object? root, IEnumerable<WrittenStorage> storages,
+        string folder = "archive", int protocol = 2, Func<ZippedFile, ZippedFile>? change = null)
     {
         var files = new List<ZippedFile>
         {
@@ -62,7 +64,8 @@ internal static class TorchWriter
     }
 
     /// <summary>A checkpoint in the zip layout.</summary>
-    public static byte[] Zip(object? root, params IEnumerable<WrittenStorage> storages) => ZipWriter.Write(Entries(root, storages), zip64End: true);
+    public static byte[] Zip(object? root, params IEnumerable<WrittenStorage> storages) =>
+        ZipWriter.Write(Entries(root, storages), zip64End: true);
 
     /// <summary>A checkpoint in the layout before PyTorch 1.6.</summary>
     public static byte[] Legacy(object? root, params IEnumerable<WrittenStorage> storages) => Legacy(root, [.. storages], 2);
@@ -74,7 +77,8 @@ internal static class TorchWriter
     /// <param name="littleEndian">What it claims of its machine.</param>
     /// <param name="version">Version of the layout.</param>
     public static byte[] Legacy(
-        object? root, IReadOnlyList<WrittenStorage> storages, int protocol, List<object?>? keys = null, bool littleEndian = true, int version = 1001)
+        object? root, IReadOnlyList<WrittenStorage> storages, int protocol,
+        List<object?>? keys = null, bool littleEndian = true, int version = 1001)
     {
         var file = new MemoryStream();
         file.Write([0x80, (byte)protocol, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, (byte)'.']);

@@ -54,7 +54,8 @@ internal static class ZipWriter
             Write(zip, 0x07064b50u, 0u, record, 1u);
         }
 
-        Write(zip, 0x06054b50u, (ushort)0, (ushort)0, (ushort)entries, (ushort)entries, (uint)directory.Length, (uint)start, (ushort)comment.Length);
+        Write(zip, 0x06054b50u, (ushort)0, (ushort)0, (ushort)entries, (ushort)entries);
+        Write(zip, (uint)directory.Length, (uint)start, (ushort)comment.Length);
         zip.Write(Encoding.ASCII.GetBytes(comment));
         return zip.ToArray();
     }
@@ -71,7 +72,8 @@ internal static class ZipWriter
         var header = 30 + localName.Length + 4;
         var padding = (int)((Alignment - ((offset + header) % Alignment)) % Alignment);
         var early = file.LengthsFollow ? (0u, 0u, 0u) : (checksum, (uint)stored.Length, (uint)length);
-        Write(zip, 0x04034b50u, (ushort)20, flags, method, 0u, early.Item1, early.Item2, early.Item3, (ushort)localName.Length, (ushort)(4 + padding));
+        Write(zip, 0x04034b50u, (ushort)20, flags, method, 0u, early.Item1, early.Item2, early.Item3);
+        Write(zip, (ushort)localName.Length, (ushort)(4 + padding));
         zip.Write(localName);
         Write(zip, (ushort)0x4246, (ushort)padding);
         zip.Write(new byte[padding]);
@@ -80,7 +82,8 @@ internal static class ZipWriter
         if (file is { LengthsFollow: true, Zip64: true }) Write(zip, 0x08074b50u, checksum, (long)stored.Length, length);
 
         var start = file.Offset ?? offset;
-        var (storedLength32, length32, start32) = file.Zip64 ? (uint.MaxValue, uint.MaxValue, uint.MaxValue) : ((uint)stored.Length, (uint)length, (uint)start);
+        var (storedLength32, length32, start32) = ((uint)stored.Length, (uint)length, (uint)start);
+        if (file.Zip64) storedLength32 = length32 = start32 = uint.MaxValue;
         Write(directory, 0x02014b50u, (ushort)20, (ushort)20, flags, method, 0u, checksum, storedLength32, length32);
         Write(directory, (ushort)name.Length, (ushort)(file.Zip64 ? 34 : 0), (ushort)0, (ushort)0, (ushort)0, 0u, start32);
         directory.Write(name);
