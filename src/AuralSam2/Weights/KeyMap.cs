@@ -80,9 +80,10 @@ public sealed class KeyMap
     {
         var wrapper = "";
         if (names.Count == 0) return wrapper;
-        while (Array.Find(Wrappers, next => names.All(name => name.StartsWith(wrapper + next, StringComparison.Ordinal))) is { } found)
-            wrapper += found;
+        while (Array.Find(Wrappers, next => names.All(name => IsWithin(name, wrapper + next))) is { } found) wrapper += found;
         return wrapper;
+
+        static bool IsWithin(string name, string prefix) => name.Length > prefix.Length && name.StartsWith(prefix, StringComparison.Ordinal);
     }
 
     /// <summary>A name within AuralFuser, or null.</summary>

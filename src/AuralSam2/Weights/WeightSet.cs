@@ -19,9 +19,9 @@ public sealed class WeightSet : IWeightSource
     private readonly WeightContribution[] contributions;
     private readonly Dictionary<string, (WeightFile File, WeightEntry Entry)> tensors = [];
 
-    private WeightSet(IReadOnlyList<(WeightFile File, KeyMap Map)> files)
+    private WeightSet(WeightContribution[] contributions)
     {
-        contributions = [.. files.Select(file => new WeightContribution(file.File, file.Map))];
+        this.contributions = contributions;
         foreach (var (part, name, _) in Parts) Settle(part, name);
         foreach (var contribution in contributions)
         {
@@ -54,9 +54,6 @@ public sealed class WeightSet : IWeightSource
     /// <summary>Parts without which there is no model, as a person calls them.</summary>
     public IReadOnlyList<string> Missing => [.. Lacking.Select(part => part.Name)];
 
-    private IEnumerable<(WeightParts Part, string Name, string? Example)> Lacking =>
-        Parts.Where(part => part.Example is not null && !Kind.Parts.HasFlag(part.Part));
-
     /// <summary>Opens files of any supported format.</summary>
     /// <exception cref="WeightsException">
     /// A file cannot be read, is cut short, holds nothing of AuralSAM2, or brings what another brings too and neither is the obvious
@@ -65,27 +62,15 @@ public sealed class WeightSet : IWeightSource
     public static WeightSet Open(params IReadOnlyList<string> paths)
     {
         ArgumentOutOfRangeException.ThrowIfZero(paths.Count, nameof(paths));
-        var files = new List<(WeightFile File, KeyMap Map)>();
+        var files = new List<WeightFile>();
         try
         {
-            foreach (var path in paths)
-            {
-                var file = WeightFile.Open(path);
-                files.Add((file, null!));
-                file.EnsureWhole();
-                var map = KeyMap.Of(file);
-                files[^1] = (file, map);
-                if (map.Kind.Parts != WeightParts.None) continue;
-                var example = file.Names.FirstOrDefault() is { } name ? $", such as {WeightsException.Quote(name)}," : "";
-                throw new WeightsException($"{path}: none of its {file.Entries.Count} tensors{example} " +
-                    "belongs to SAM2, VGGish or AuralFuser; is this the right file?");
-            }
-
-            return new WeightSet(files);
+            foreach (var path in paths) files.Add(WeightFile.Open(path));
+            return new WeightSet([.. files.Select(Contribution)]);
         }
         catch
         {
-            foreach (var (file, _) in files) file.Dispose();
+            foreach (var file in files) file.Dispose();
             throw;
         }
     }
@@ -130,6 +115,20 @@ public sealed class WeightSet : IWeightSource
     public void Dispose()
     {
         foreach (var contribution in contributions) contribution.File.Dispose();
+    }
+
+    private IEnumerable<(WeightParts Part, string Name, string? Example)> Lacking =>
+        Parts.Where(part => part.Example is not null && !Kind.Parts.HasFlag(part.Part));
+
+    /// <summary>A file of which something is known to belong to the model.</summary>
+    private static WeightContribution Contribution(WeightFile file)
+    {
+        file.EnsureWhole();
+        var map = KeyMap.Of(file);
+        if (map.Kind.Parts != WeightParts.None) return new WeightContribution(file, map);
+        var example = file.Names.FirstOrDefault() is { } name ? $", such as {WeightsException.Quote(name)}," : "";
+        throw new WeightsException($"{file.Path}: none of its {file.Entries.Count} tensors{example} " +
+            "belongs to SAM2, VGGish or AuralFuser; is this the right file?");
     }
 
     /// <summary>Decides which file brings a part.</summary>
