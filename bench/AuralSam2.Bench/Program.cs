@@ -1,10 +1,19 @@
 using System.CommandLine;
 using AuralSam2.Bench;
+using AuralSam2.Bench.Checks;
 using AuralSam2.Bench.Clip;
+using AuralSam2.Bench.Compiled;
 using AuralSam2.Bench.Ops;
+using AuralSam2.Bench.Parts;
+using AuralSam2.Bench.Report;
 using AuralSam2.Bench.Trunk;
+using AuralSam2.Kernels;
 
-var root = new RootCommand("Measures AuralSam2.Kernels against TorchSharp on this machine.") { TrunkCommand.Create(), ClipCommand.Create(), OpsCommand.Create(), PeakCommand.Create() };
+var root = new RootCommand("Measures AuralSam2.Kernels against TorchSharp on this machine.")
+{
+    OpsCommand.Create(), PartsCommand.Create(), ClipCommand.Create(), TrunkCommand.Create(), PeakCommand.Create(),
+    KernelsCommand.Create(), CheckOpsCommand.Create(), ReportCommand.Create(),
+};
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)
 {
@@ -16,7 +25,8 @@ try
 {
     return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
 }
-catch (Exception e) when (e is InvalidOperationException or PlatformNotSupportedException or InvalidDataException or IOException)
+catch (Exception e) when (e is DeviceException or FormatException or InvalidOperationException or NotSupportedException
+    or InvalidDataException or IOException)
 {
     Console.Error.WriteLine($"error: {e.Message}");
     return 1;

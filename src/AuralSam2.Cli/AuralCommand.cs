@@ -71,7 +71,7 @@ internal static class AuralCommand
             "aural segment --video drums.mp4 --fps 5 --weights auralsam2_t.safetensors --out drums",
             "aural segment --frames frames/ --audio sound.wav --weights sam2.1_hiera_b+.safetensors fuser.safetensors --model b+",
             "aural segment --video drums.mp4 --weights rule --json | jq .timings");
-        AddExamples(root.Subcommands[1], "", "aural verify fixtures/*.safetensors", "aural verify encoder_t.safetensors --all --threads 1");
+        AddExamples(root.Subcommands[1], "", "aural verify fixtures/*.safetensors", "aural verify encoder_t.safetensors --all --device cuda:1");
         AddExamples(root.Subcommands[2], "", "aural devices", "aural devices --json");
         return root;
     }

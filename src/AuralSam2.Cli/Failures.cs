@@ -1,3 +1,4 @@
+using AuralSam2.Kernels;
 using AuralSam2.Media;
 
 namespace AuralSam2.Cli;
@@ -43,6 +44,8 @@ internal static class Failures
         UsageException => (error.Message, ExitCode.WrongUsage),
         MediaException => (error.Message, ExitCode.Failed),
         _ when Engine.NamesItsFix(error) => (error.Message, ExitCode.Failed),
+        DeviceException => (WithProcessor(error.Message), ExitCode.Failed),
+        NotSupportedException when TakesTheProcessor(error.Message) => (error.Message, ExitCode.Failed), // an op has no kernel there
         OutOfMemoryException => ("out of memory; try a smaller model (--model t), a lower --fps or a smaller --window", ExitCode.Failed),
         UnauthorizedAccessException => ($"{error.Message} Check the permissions.", ExitCode.Failed),
         IOException => (error.Message, ExitCode.Failed),
@@ -50,6 +53,11 @@ internal static class Failures
         AggregateException when error.InnerException is { } inner => Describe(inner),
         _ => ($"internal error: {error.GetType().Name}: {error.Message} (set {TraceVariable}=1 to see where)", ExitCode.Failed),
     };
+
+    /// <summary>What always helps when a GPU does not, unless the message says it already.</summary>
+    private static string WithProcessor(string message) => TakesTheProcessor(message) ? message : $"{message}; use --device cpu";
+
+    private static bool TakesTheProcessor(string message) => message.Contains("--device cpu", StringComparison.Ordinal);
 
     /// <summary>Joins the lines of a message.</summary>
     public static string OneLine(string text) =>

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using AuralSam2.Kernels;
 
 namespace AuralSam2.Cli;
 
@@ -8,7 +9,33 @@ internal static class SharedOptions
     private const int MostThreads = 1024;
 
     public static Option<int> Threads() =>
-        new("--threads") { Description = "Threads that share the work; 0 takes one per processor. Results do not depend on it.", HelpName = "N" };
+        new("--threads")
+        {
+            Description = "Threads of the processor that share the work; 0 takes one per processor. Results do not depend on it.",
+            HelpName = "N",
+        };
+
+    public static Option<string> Device()
+    {
+        var option = new Option<string>("--device")
+        {
+            Description = "What computes; aural devices lists it. auto takes a CUDA GPU if one can be used, else the processor, and says so.",
+            HelpName = "auto|cpu|cuda[:N]|opencl[:N]|emulator[:N]",
+            DefaultValueFactory = _ => "auto",
+        };
+        option.Validators.Add(result =>
+        {
+            try
+            {
+                DeviceChoice.Parse(result.GetValueOrDefault<string>());
+            }
+            catch (FormatException error)
+            {
+                result.AddError(error.Message);
+            }
+        });
+        return option;
+    }
 
     public static Option<bool> Json() => new("--json") { Description = "Print exactly one JSON document on standard output." };
 

@@ -16,8 +16,39 @@ internal sealed class FakeEngine : IEngine
     /// <summary>Reports by file name for <see cref="Verify"/>.</summary>
     public Dictionary<string, FixtureReport> Fixtures { get; } = [];
 
+    /// <summary>What <see cref="Devices"/> lists.</summary>
+    public IReadOnlyList<DeviceListing> Listings { get; init; } =
+    [
+        new("cpu", DeviceKind.Cpu, "AVX-512, 64 threads", 64L << 30, null),
+        new("cuda:0", DeviceKind.Cuda, "NVIDIA [H200]", 150L << 30, null),
+        new("cuda:1", DeviceKind.Cuda, "NVIDIA GeForce GT 1030", 2L << 30, "compute capability 6.1"),
+        new("opencl", DeviceKind.OpenCl, "OpenCL device", null, "no OpenCL loader"),
+        new("emulator", DeviceKind.Emulator, "GPU kernels on the processor", null, null),
+    ];
+
+    /// <summary>What <see cref="OpenDevice"/> says about a choice.</summary>
+    public Dictionary<string, string> Notes { get; } = [];
+
+    /// <summary>What <see cref="OpenDevice"/> throws for a choice.</summary>
+    public Dictionary<string, Exception> Broken { get; } = [];
+
+    /// <summary>Choices that were opened.</summary>
+    public List<string> Opened { get; } = [];
+
     /// <summary>Models loaded so far.</summary>
     public int Loads { get; private set; }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<DeviceListing> Devices() => Listings;
+
+    /// <summary>The emulator for itself, and the processor for everything else.</summary>
+    public Device OpenDevice(string choice, int threads, out string? note)
+    {
+        if (Broken.TryGetValue(choice, out var error)) throw error;
+        Opened.Add(choice);
+        note = Notes.GetValueOrDefault(choice);
+        return choice == "emulator" ? new EmulatorDevice() : new CpuDevice(threads);
+    }
 
     /// <inheritdoc/>
     public IFrameSource OpenFrames(string folder, double framesPerSecond) => new Folder(folder, framesPerSecond);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AuralSam2.Kernels;
 using AuralSam2.Predictors;
 using SkiaSharp;
 
@@ -40,7 +41,7 @@ public sealed class SegmentTests : IDisposable
         using var json = JsonDocument.Parse(run.Out);
         var root = json.RootElement;
         Assert.Equal(
-            ["tool", "version", "clip", "model", "image_size", "weights", "trained", "device", "threads", "input", "options", "frames", "timings", "peak_memory_mb"],
+            ["tool", "version", "clip", "model", "image_size", "weights", "trained", "device", "device_note", "threads", "input", "options", "frames", "timings", "peak_memory_mb"],
             root.EnumerateObject().Select(p => p.Name));
         Assert.Equal("AuralSAM2 b+", root.GetProperty("model").GetString());
         Assert.False(root.GetProperty("trained").GetBoolean());
@@ -65,12 +66,66 @@ public sealed class SegmentTests : IDisposable
     [InlineData("--window", "segment", "--demo", "--window", "0")]
     [InlineData("--threads", "segment", "--demo", "--threads", "-2")]
     [InlineData("xl", "segment", "--demo", "--model", "xl")]
-    [InlineData("tpu", "segment", "--demo", "--device", "tpu")]
+    [InlineData("'tpu'; choose auto, cpu, cuda[:N]", "segment", "--demo", "--device", "tpu")]
+    [InlineData("'cpu:2'", "segment", "--demo", "--device", "cpu:2")]
+    [InlineData("1, 2, 4, ... 64", "segment", "--demo", "--device", "emulator:3")]
     [InlineData("best", "segment", "--demo", "--decode", "best")]
     public void Wrong_usage_says_what_to_write(string word, params string[] args)
     {
         CommandRun.InProcess(engine, CancellationToken.None, args).FailsWith(2, word, "--help");
         Assert.Equal(0, engine.Loads);
+    }
+
+    [Fact]
+    public void The_device_that_was_taken_is_named_with_why()
+    {
+        engine.Notes["auto"] = "no CUDA GPU: no NVIDIA driver found";
+        var run = Segment("--demo", "--out", folder["demo"], "--threads", "1");
+        const string device = "128-bit|AVX2|AVX-512";
+        Assert.Matches($@"(?m)^device: cpu \(({device}), 1 thread\); no CUDA GPU: no NVIDIA driver found$", run.Out);
+        Assert.Matches($@"(?m)^note: no CUDA GPU: no NVIDIA driver found; computing on cpu \(({device}), 1 thread\)$", run.Error);
+        using var json = JsonDocument.Parse(File.ReadAllText(folder["demo/result.json"]));
+        Assert.Equal("no CUDA GPU: no NVIDIA driver found", json.RootElement.GetProperty("device_note").GetString());
+        Assert.Equal(1, json.RootElement.GetProperty("threads").GetInt32());
+        Assert.Equal(["auto"], engine.Opened);
+    }
+
+    [Fact]
+    public void A_device_that_was_asked_for_has_no_note_and_a_gpu_no_threads()
+    {
+        var run = Segment("--demo", "--out", folder["demo"], "--device", "cpu");
+        Assert.Matches(@"(?m)^device: cpu \([^;]*\)$", run.Out);
+        Assert.DoesNotContain("computing on", run.Error, StringComparison.Ordinal);
+        Segment("--demo", "--out", folder["emulated"], "--device", "emulator");
+        using var json = JsonDocument.Parse(File.ReadAllText(folder["emulated/result.json"]));
+        Assert.StartsWith("emulator", json.RootElement.GetProperty("device").GetString(), StringComparison.Ordinal);
+        Assert.Equal(JsonValueKind.Null, json.RootElement.GetProperty("device_note").ValueKind);
+        Assert.Equal(JsonValueKind.Null, json.RootElement.GetProperty("threads").ValueKind);
+    }
+
+    [Fact]
+    public void A_device_that_cannot_be_used_is_one_line_with_a_way_out()
+    {
+        engine.Broken["cuda:1"] = new DeviceException("cuda:1 cannot be used:\nthe driver is too old");
+        Segment("--demo", "--out", folder["out"], "--device", "cuda:1")
+            .FailsWith(1, "cuda:1 cannot be used:; the driver is too old; use --device cpu");
+        Assert.Empty(folder.Names);
+        Assert.Equal(0, engine.Loads);
+    }
+
+    [Fact]
+    public void A_device_that_fails_half_way_is_one_line_and_leaves_nothing()
+    {
+        Fails(new DeviceException("cuda:0 was lost"), "aural: cuda:0 was lost; use --device cpu");
+        Fails(new NotSupportedException("Resize has no kernel here; use --device cpu"), "aural: Resize has no kernel here; use --device cpu");
+
+        void Fails(Exception error, string line)
+        {
+            var failing = new FakeEngine { BeforeFrame = i => { if (i == 2) throw error; } };
+            CommandRun.InProcess(failing, CancellationToken.None, "segment", "--demo", "--out", folder["out"]).FailsWith(1, line);
+        }
+
+        Assert.Empty(folder.Names);
     }
 
     [Theory]

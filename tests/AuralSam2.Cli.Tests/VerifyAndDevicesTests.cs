@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AuralSam2.Kernels;
 using AuralSam2.Verification;
 
 namespace AuralSam2.Cli.Tests;
@@ -67,13 +68,56 @@ public sealed class VerifyAndDevicesTests : IDisposable
         var run = CommandRun.InProcess(engine, CancellationToken.None, "devices", "--threads", "1");
         Assert.Equal((0, ""), (run.Code, run.Error));
         Assert.Contains("123.4", run.Out, StringComparison.Ordinal);
-        Assert.Contains("emulator", run.Out, StringComparison.Ordinal);
         using var json = JsonDocument.Parse(CommandRun.InProcess(engine, CancellationToken.None, "devices", "--threads", "1", "--json").Out);
         var cpu = json.RootElement.GetProperty("devices")[0];
         Assert.Equal("cpu", cpu.GetProperty("name").GetString());
         Assert.Equal(1, cpu.GetProperty("threads").GetInt32());
         Assert.Equal(123.4, cpu.GetProperty("fma_peak_gflops").GetDouble());
-        Assert.False(json.RootElement.GetProperty("devices")[1].GetProperty("selectable").GetBoolean());
+        Assert.Equal(64, cpu.GetProperty("memory_gib").GetDouble());
+    }
+
+    [Fact]
+    public void Devices_say_whether_they_can_be_used_and_why_not()
+    {
+        var run = CommandRun.InProcess(engine, CancellationToken.None, "devices", "--threads", "1");
+        Assert.Contains("NVIDIA [H200]", run.Out, StringComparison.Ordinal);
+        using var json = JsonDocument.Parse(CommandRun.InProcess(engine, CancellationToken.None, "devices", "--threads", "1", "--json").Out);
+        var devices = json.RootElement.GetProperty("devices").EnumerateArray().ToDictionary(d => d.GetProperty("name").GetString()!);
+        Assert.Equal(["cpu", "cuda:0", "cuda:1", "opencl", "emulator"], devices.Keys);
+        Assert.Equal([true, true, false, false, true], devices.Values.Select(d => d.GetProperty("selectable").GetBoolean()));
+        string?[] notes = [.. devices.Values.Take(4).Select(d => d.GetProperty("note").GetString())];
+        Assert.Equal(["", "the default", "compute capability 6.1", "no OpenCL loader"], notes);
+        Assert.Equal(150, devices["cuda:0"].GetProperty("memory_gib").GetDouble());
+        Assert.All(devices.Values.Skip(1), d => Assert.Equal(JsonValueKind.Null, d.GetProperty("fma_peak_gflops").ValueKind));
+    }
+
+    [Fact]
+    public void Without_a_usable_gpu_the_processor_is_the_default()
+    {
+        var poor = new FakeEngine { Listings = [.. engine.Listings.Where(l => l.Id != "cuda:0")] };
+        using var json = JsonDocument.Parse(CommandRun.InProcess(poor, CancellationToken.None, "devices", "--threads", "1", "--json").Out);
+        Assert.Equal("the default", json.RootElement.GetProperty("devices")[0].GetProperty("note").GetString());
+    }
+
+    [Fact]
+    public void The_device_of_verify_is_chosen_and_named_with_why()
+    {
+        engine.Notes["auto"] = "no CUDA GPU: it is a toaster";
+        var run = Verify(folder["good"]);
+        Assert.Matches(@"(?m)^device: cpu \(.*, 1 thread\); no CUDA GPU: it is a toaster$", run.Out);
+        using var json = JsonDocument.Parse(Verify(folder["good"], "--json").Out);
+        Assert.Equal("no CUDA GPU: it is a toaster", json.RootElement.GetProperty("device_note").GetString());
+        Assert.Equal(0, Verify(folder["good"], "--device", "emulator").Code);
+        Assert.Equal(["auto", "auto", "emulator"], engine.Opened);
+    }
+
+    [Fact]
+    public void A_device_that_cannot_be_used_is_no_verdict_about_a_file()
+    {
+        engine.Broken["cuda"] = new DeviceException("cuda:0 cannot be used: no NVIDIA driver found");
+        Verify(folder["good"], "--device", "cuda")
+            .FailsWith(1, "cuda:0 cannot be used: no NVIDIA driver found; use --device cpu");
+        Verify(folder["good"], "--device", "gpu").FailsWith(2, "'gpu'", "emulator", "aural verify --help");
     }
 
     private CommandRun Verify(params string[] args) => CommandRun.InProcess(engine, CancellationToken.None, ["verify", "--threads", "1", .. args]);

@@ -32,23 +32,74 @@ public sealed class ArenaTests : IDisposable
     }
 
     [Fact]
-    public void GrowsOnceAndThenStays()
+    public void GrowsOnceAndIsOneBlockOfWhatWasNeededFromThenOn()
     {
-        void Frame()
+        Tensor Frame()
         {
             using var scope = device.Scope();
-            device.Rent(3, Block / 4);
+            var first = device.Rent(3, Block / 4);
             device.Rent(Block / 2); // no room left in the first block
             using (device.Scope()) device.Rent(2 * Block); // larger than a block
             device.Rent(100);
+            return first;
         }
 
         Frame();
-        var capacity = device.Arena.Capacity;
-        Assert.Equal(4L * Block, capacity);
-        for (var i = 0; i < 5; i++) Frame();
-        Assert.Equal(capacity, device.Arena.Capacity);
+        Assert.Equal((3L * Block / 4) + (Block / 2) + (2L * Block), device.Arena.Capacity);
+        var before = device.Counters;
+        for (var i = 0; i < 5; i++) Assert.Equal(device.Arena.Capacity, Frame().Buffer.Length);
+        Assert.Equal(default, device.Counters - before);
         Assert.Equal(0, device.Arena.OpenScopes);
+    }
+
+    /// <summary>The peak of memory is that of the first run: old blocks go before the new one comes.</summary>
+    [Fact]
+    public void UnitingItsBlocksNeverHoldsMoreThanTheyDid()
+    {
+        using var watched = new WatchedDevice();
+        using (watched.Scope())
+        {
+            for (var i = 0; i < 5; i++) watched.Rent((Block / 2) + 16); // one to a block: nearly half of each is wasted
+            Assert.Equal(5L * Block, watched.Arena.Capacity);
+        }
+
+        Assert.Equal(5L * ((Block / 2) + 16), watched.Arena.Capacity);
+        Assert.Equal(5L * Block * sizeof(float), watched.PeakBytes);
+        Assert.Equal(5L * ((Block / 2) + 16) * sizeof(float), watched.Counters.HeldBytes);
+    }
+
+    [Fact]
+    public void ALargerShapeGrowsItAgain()
+    {
+        void Frame(int floats)
+        {
+            using var scope = device.Scope();
+            for (var i = 0; i < 3; i++) device.Rent(floats);
+        }
+
+        Frame(Block / 2);
+        Frame(Block);
+        Assert.Equal(3L * Block, device.Arena.Capacity);
+        Frame(Block / 2); // a smaller one changes nothing
+        Assert.Equal(3L * Block, device.Arena.Capacity);
+    }
+
+    /// <summary>An outermost scope may close because memory ran out; that must not hide the reason.</summary>
+    [Fact]
+    public void UnitingThatFailsLeavesAnEmptyArena()
+    {
+        using var watched = new WatchedDevice();
+        using (watched.Scope())
+        {
+            watched.Rent(Block);
+            watched.Rent(Block);
+            watched.Allocations = 0;
+        }
+
+        Assert.Equal(0, watched.Arena.Capacity);
+        watched.Allocations = 1;
+        using var scope = watched.Scope();
+        watched.Rent(5);
     }
 
     [Fact]
@@ -101,5 +152,44 @@ public sealed class ArenaTests : IDisposable
         };
         Assert.Throws<ArithmeticException>(op);
         Assert.Equal(0, device.Arena.OpenScopes);
+    }
+
+    /// <summary>Without memory: counts down how many allocations succeed, and remembers the most bytes that were held at a time.</summary>
+    private sealed class WatchedDevice : Device
+    {
+        public int Allocations { get; set; } = int.MaxValue;
+
+        public long PeakBytes { get; private set; }
+
+        public override string Name => "watched";
+
+        public override int Parallelism => 1;
+
+        public override DeviceBuffer Allocate(long length)
+        {
+            if (Allocations-- <= 0) throw new OutOfMemoryException();
+            var buffer = new NoBuffer(this, length);
+            PeakBytes = Math.Max(PeakBytes, Counters.HeldBytes);
+            return buffer;
+        }
+
+        public override void Fill(Tensor destination, float value) => throw new NotSupportedException();
+
+        public override void Synchronize()
+        {
+        }
+
+        protected override void UploadCore(ReadOnlySpan<float> source, Tensor destination) => throw new NotSupportedException();
+
+        protected override void DownloadCore(Tensor source, Span<float> destination) => throw new NotSupportedException();
+
+        protected override void CopyCore(Tensor source, Tensor destination) => throw new NotSupportedException();
+
+        private sealed class NoBuffer(Device device, long length) : DeviceBuffer(device, length, 0)
+        {
+            protected override void Free()
+            {
+            }
+        }
     }
 }

@@ -46,6 +46,12 @@ public sealed class OpContractTests : IDisposable
             ("L2Normalize", () => L2Normalize.Forward(device, T(2, 3), T(3, 2))),
             ("MaskProduct", () => MaskProduct.Forward(device, T(2, 3), T(5, 3), T(2, 6))),
             ("Resize", () => Resize.Forward(device, T(2, 3, 3), T(1, 6, 6), ResizeMode.Nearest)),
+            ("Select", () => Select.Best(device, T(3), T(4, 5), T(1, 5))),
+            ("Select", () => Select.Best(device, T(3), T(3, 5), T(1, 5), first: 3)),
+            ("Select", () => Select.Best(device, T(1, 3), T(3, 2, 5), T(2, 4))),
+            ("Select", () => Select.Best(device, T(3), T(3, 5), T(1, 5), index: T(2))),
+            ("Select", () => Select.Where(device, T(2), T(3, 4), T(3, 4), T(3, 4))),
+            ("Select", () => Select.Where(device, T(1), T(3, 4), T(4, 3), T(3, 4))),
         ];
         Assert.All(wrong, call => Assert.StartsWith(call.Op + ":", Assert.Throws<ArgumentException>(call.Call).Message));
     }

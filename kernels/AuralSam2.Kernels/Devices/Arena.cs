@@ -1,8 +1,8 @@
 namespace AuralSam2.Kernels;
 
 /// <summary>
-/// Scratch memory of a device: a stack of large blocks. The first run of a shape grows it; after that renting is an addition
-/// and a frame allocates nothing.
+/// Scratch memory of a device: a stack in one block. The first run of a shape grows it by further blocks; when its outermost scope closes they
+/// become one block of the size that was needed. After that renting is an addition and a frame allocates nothing.
 /// </summary>
 /// <remarks>Scopes nest like calls do; a tensor must not outlive the scope it was rented in.</remarks>
 public sealed class Arena : IDisposable
@@ -15,7 +15,9 @@ public sealed class Arena : IDisposable
     private readonly Device device;
     private readonly List<DeviceBuffer> blocks = [];
     private int block;
-    private long used;
+    private long used; // of that block
+    private long level; // floats rented now, as if they lay in one block
+    private long highWater;
     private int depth;
 
     internal Arena(Device device) => this.device = device;
@@ -42,6 +44,8 @@ public sealed class Arena : IDisposable
         if (block == blocks.Count) blocks.Add(device.Allocate(Math.Max(length, BlockFloats)));
         var tensor = new Tensor(blocks[block], used, shape, shape.Columns);
         used += length;
+        level += length;
+        highWater = Math.Max(highWater, level);
         return tensor;
     }
 
@@ -49,7 +53,7 @@ public sealed class Arena : IDisposable
     public Lease Scope()
     {
         depth++;
-        return new Lease(this, block, used, depth);
+        return new Lease(this, block, used, level, depth);
     }
 
     /// <summary>Frees all blocks.</summary>
@@ -61,19 +65,40 @@ public sealed class Arena : IDisposable
         used = 0;
     }
 
+    /// <summary>
+    /// Several blocks become one: each of them wastes what did not fit behind its last tensor. The old ones go first, so that the peak of
+    /// memory is that of the first run.
+    /// </summary>
+    private void Unite()
+    {
+        if (blocks.Count < 2) return;
+        try
+        {
+            device.Synchronize(); // what uses the old blocks ends before they do
+            Dispose();
+            blocks.Add(device.Allocate(highWater));
+        }
+        catch (Exception error) when (error is OutOfMemoryException or DeviceException)
+        {
+            // A scope may close because the device has failed, which then shows at the next call; if it has not, the next tensor asks again.
+        }
+    }
+
     /// <summary>An open scope; disposing it gives back all that was rented since.</summary>
     public readonly struct Lease : IDisposable
     {
         private readonly Arena arena;
         private readonly int block;
         private readonly long used;
+        private readonly long level;
         private readonly int depth;
 
-        internal Lease(Arena arena, int block, long used, int depth)
+        internal Lease(Arena arena, int block, long used, long level, int depth)
         {
             this.arena = arena;
             this.block = block;
             this.used = used;
+            this.level = level;
             this.depth = depth;
         }
 
@@ -83,7 +108,8 @@ public sealed class Arena : IDisposable
             if (arena.depth != depth) throw new InvalidOperationException("scopes must be closed in the reverse order of opening");
             arena.block = block;
             arena.used = used;
-            arena.depth--;
+            arena.level = level;
+            if (--arena.depth == 0) arena.Unite();
         }
     }
 }

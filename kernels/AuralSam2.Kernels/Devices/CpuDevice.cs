@@ -34,6 +34,9 @@ public sealed unsafe class CpuDevice : Device
     public override int Parallelism => Threads;
 
     /// <inheritdoc/>
+    public override int HostThreads => Threads;
+
+    /// <inheritdoc/>
     public override string Name => $"cpu ({Isa.Title()}, {Threads} thread{(Threads == 1 ? "" : "s")})";
 
     internal WorkerPool Pool { get; }

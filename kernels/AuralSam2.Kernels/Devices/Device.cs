@@ -9,7 +9,7 @@ namespace AuralSam2.Kernels;
 /// </remarks>
 public abstract class Device : IDisposable
 {
-    private bool disposed;
+    private DeviceCounters counters;
 
     /// <summary>Makes a device with an empty arena.</summary>
     protected Device() => Arena = new Arena(this);
@@ -17,14 +17,35 @@ public abstract class Device : IDisposable
     /// <summary>What a person reads in a list of devices, for example <c>cpu (AVX-512, 2 threads)</c>.</summary>
     public abstract string Name { get; }
 
-    /// <summary>How many workers share an op: threads of a processor. Models cut work into pieces that keep all of them busy.</summary>
-    public virtual int Parallelism => 1;
+    /// <summary>
+    /// How many workers share an op: threads of a processor, multiprocessors of a GPU. Models cut work into pieces that keep all of them
+    /// busy.
+    /// </summary>
+    public abstract int Parallelism { get; }
+
+    /// <summary>Threads that work on the host beside the device, decoding and resizing pictures for example, should use.</summary>
+    public virtual int HostThreads => Environment.ProcessorCount;
 
     /// <summary>Scratch memory for activations; see <see cref="Arena"/>.</summary>
     public Arena Arena { get; }
 
     /// <summary>Receives one record per op while set; costs nothing while null.</summary>
     public OpProfile? Profile { get; set; }
+
+    /// <summary>What the device did so far: a reading, to be subtracted from a later one.</summary>
+    public DeviceCounters Counters => counters;
+
+    /// <summary>Receives a line per op and launch while set: see <see cref="OpTrace"/>.</summary>
+    internal OpTrace? Trace { get; set; } = OpTrace.FromEnvironment();
+
+    /// <summary>Shows a profiler where ops begin and end; null where nobody could look.</summary>
+    internal IOpRanges? Ranges { get; set; } = Nvtx.Open();
+
+    /// <summary>Where the device and its memory count what they do.</summary>
+    internal ref DeviceCounters Count => ref counters;
+
+    /// <summary>True once <see cref="Dispose()"/> was called.</summary>
+    internal bool IsDisposed { get; private set; }
 
     /// <summary>Floating-point operations that all ops run so far have declared (a multiply-add counts two).</summary>
     public double DeclaredFlops { get; private set; }
@@ -40,7 +61,9 @@ public abstract class Device : IDisposable
     public void Upload(ReadOnlySpan<float> source, Tensor destination)
     {
         if (source.Length != destination.Length) throw new ArgumentException($"{source.Length} values for a tensor {destination}");
-        if (!source.IsEmpty) UploadCore(source, destination);
+        if (source.IsEmpty) return;
+        counters.Uploads++;
+        UploadCore(source, destination);
     }
 
     /// <summary>Copies a tensor to the host, row-major, after all work on it is done.</summary>
@@ -48,7 +71,9 @@ public abstract class Device : IDisposable
     public void Download(Tensor source, Span<float> destination)
     {
         if (destination.Length != source.Length) throw new ArgumentException($"room for {destination.Length} values of a tensor {source}");
-        if (!destination.IsEmpty) DownloadCore(source, destination);
+        if (destination.IsEmpty) return;
+        counters.Downloads++;
+        DownloadCore(source, destination);
     }
 
     /// <summary>A tensor's values in an array of their own, row-major, after all work on it is done.</summary>
@@ -57,6 +82,45 @@ public abstract class Device : IDisposable
         var values = new float[source.Length];
         Download(source, values);
         return values;
+    }
+
+    /// <summary>Allocates host memory for <see cref="BeginUpload"/> and <see cref="BeginDownload"/>.</summary>
+    /// <param name="length">Floats, at least one.</param>
+    /// <exception cref="DeviceException">No memory can be page-locked.</exception>
+    public HostBuffer AllocateHost(long length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(length);
+        return AllocateHostCore(length);
+    }
+
+    /// <summary>
+    /// Begins to copy the first values of a host buffer, row-major, into a tensor, beside the kernels that run. Kernels launched from now on
+    /// see the new values, and the host waits for nothing.
+    /// </summary>
+    /// <remarks>
+    /// The copy waits for earlier kernels that may use the tensor's buffer: those of the time since the last <see cref="Synchronize"/>. To
+    /// overlap, give the tensor a buffer of its own (<see cref="AllocateTensor"/>) and use two in turn, frame by frame.
+    /// </remarks>
+    /// <exception cref="ArgumentException">The buffer is too short or belongs to another device.</exception>
+    public void BeginUpload(HostBuffer source, Tensor destination)
+    {
+        RequireFit(source, destination);
+        if (destination.Length == 0) return;
+        counters.Uploads++;
+        BeginUploadCore(source, destination);
+    }
+
+    /// <summary>
+    /// Begins to copy a tensor, row-major, to the start of a host buffer, after the work on it that is under way. The values are there after
+    /// the next <see cref="Synchronize"/>; <see cref="HostBuffer.Span"/> waits for them. Later kernels do not disturb them.
+    /// </summary>
+    /// <exception cref="ArgumentException">The buffer is too short or belongs to another device.</exception>
+    public void BeginDownload(Tensor source, HostBuffer destination)
+    {
+        RequireFit(destination, source);
+        if (source.Length == 0) return;
+        counters.Downloads++;
+        BeginDownloadCore(source, destination);
     }
 
     /// <summary>Copies elements between two tensors of this device; shapes may differ where rows and columns agree.</summary>
@@ -84,7 +148,7 @@ public abstract class Device : IDisposable
     internal OpTiming Time(string op, double flops, double bytes)
     {
         DeclaredFlops += flops;
-        return Profile is null ? default : new OpTiming(this, Profile, op, flops, bytes);
+        return Profile is null && Trace is null && Ranges is null ? default : new OpTiming(this, op, flops, bytes);
     }
 
     /// <summary>The error for an op without a kernel on this device.</summary>
@@ -99,6 +163,17 @@ public abstract class Device : IDisposable
     /// <summary><see cref="Copy"/>, rows and columns checked.</summary>
     protected abstract void CopyCore(Tensor source, Tensor destination);
 
+    /// <summary><see cref="AllocateHost"/> of at least one float.</summary>
+    protected virtual HostBuffer AllocateHostCore(long length) => new PlainHostBuffer(this, length);
+
+    /// <summary><see cref="BeginUpload"/> of at least one element, lengths checked. Unless a device can do better, it copies at once.</summary>
+    protected virtual void BeginUploadCore(HostBuffer source, Tensor destination) =>
+        UploadCore(source.Span[..checked((int)destination.Length)], destination);
+
+    /// <summary><see cref="BeginDownload"/> of at least one element, lengths checked. Unless a device can do better, it copies at once.</summary>
+    protected virtual void BeginDownloadCore(Tensor source, HostBuffer destination) =>
+        DownloadCore(source, destination.Span[..checked((int)source.Length)]);
+
     /// <summary>Called once by <see cref="Dispose()"/>.</summary>
     protected virtual void Free()
     {
@@ -107,11 +182,16 @@ public abstract class Device : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        if (disposed) return;
-        disposed = true;
+        if (IsDisposed) return;
+        IsDisposed = true;
         Arena.Dispose();
         Free();
         GC.SuppressFinalize(this);
     }
 
+    private void RequireFit(HostBuffer host, Tensor tensor)
+    {
+        if (host.Device != this) throw new ArgumentException($"host memory of {host.Device.Name} is given to {Name}");
+        if (host.Length < tensor.Length) throw new ArgumentException($"{host.Length} floats of host memory for a tensor {tensor}");
+    }
 }

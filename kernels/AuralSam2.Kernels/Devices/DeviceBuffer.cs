@@ -12,6 +12,8 @@ public abstract class DeviceBuffer : IDisposable
         Device = device;
         Length = length;
         this.hostAddress = hostAddress;
+        device.Count.Allocations++;
+        device.Count.HeldBytes += length * sizeof(float);
     }
 
     /// <summary>The device that owns the memory.</summary>
@@ -48,7 +50,7 @@ public abstract class DeviceBuffer : IDisposable
         disposed = true;
         Free();
         hostAddress = 0;
+        Device.Count.HeldBytes -= Length * sizeof(float);
         GC.SuppressFinalize(this);
     }
-
 }

@@ -2,7 +2,8 @@ namespace AuralSam2.Kernels;
 
 /// <summary>
 /// A device cannot be opened, or has failed: no driver, out of memory, lost in mid-run. The message is one line that a user can act on.
-/// After an error in mid-run the device can only be disposed; the process can go on with another one.
+/// A device that was lost can only be disposed, and the process can go on with another one; a device without memory for one thing may have
+/// it for another.
 /// </summary>
 public sealed class DeviceException : Exception
 {

@@ -10,7 +10,8 @@ namespace AuralSam2.Kernels;
 /// </summary>
 /// <remarks>
 /// Every thread of a group is a thread of the operating system and every barrier a rendezvous of them. One thread per group, the default,
-/// is by far the fastest; larger groups exercise the sharing between threads.
+/// is by far the fastest; larger groups exercise the sharing between threads. The groups of a launch are shared out among multiprocessors,
+/// which run side by side; no result depends on how many there are.
 /// </remarks>
 public sealed class EmulatorDevice : IlgpuDevice
 {
@@ -19,9 +20,10 @@ public sealed class EmulatorDevice : IlgpuDevice
 
     /// <summary>Opens the emulator.</summary>
     /// <param name="groupSize">Most threads in a group: a power of two, at most <see cref="LargestGroup"/>.</param>
-    /// <exception cref="ArgumentOutOfRangeException">Another group size.</exception>
-    public EmulatorDevice(int groupSize = 1)
-        : this(Open(groupSize), groupSize)
+    /// <param name="multiprocessors">Groups that run at a time; 0 takes one per processor, 1 is the simplest to step through.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Another group size, or a negative number of multiprocessors.</exception>
+    public EmulatorDevice(int groupSize = 1, int multiprocessors = 0)
+        : this(Open(groupSize, multiprocessors), groupSize)
     {
     }
 
@@ -33,12 +35,15 @@ public sealed class EmulatorDevice : IlgpuDevice
     /// <inheritdoc/>
     public override string Name => $"emulator (GPU kernels on the CPU, {MaxGroupSize} thread{(MaxGroupSize == 1 ? "" : "s")} per group)";
 
-    private static (Context Context, CPUAccelerator Accelerator) Open(int groupSize)
+    /// <summary>An accelerator that runs kernels on the host.</summary>
+    internal static (Context Context, CPUAccelerator Accelerator) Open(int groupSize, int multiprocessors)
     {
         if (groupSize is < 1 or > LargestGroup || !BitOperations.IsPow2(groupSize))
             throw new ArgumentOutOfRangeException(nameof(groupSize), groupSize, $"a group has 1, 2, 4, ... {LargestGroup} threads");
+        ArgumentOutOfRangeException.ThrowIfNegative(multiprocessors);
         // ILGPU wants at least two threads in a warp; a group may use fewer.
-        var hardware = new CPUDevice(numThreadsPerWarp: Math.Max(2, groupSize), numWarpsPerMultiprocessor: 1, numMultiprocessors: 1);
+        var hardware = new CPUDevice(
+            Math.Max(2, groupSize), numWarpsPerMultiprocessor: 1, multiprocessors == 0 ? Environment.ProcessorCount : multiprocessors);
         var context = Context.Create(builder => Configure(builder).CPU(hardware));
         return (context, context.CreateCPUAccelerator(0));
     }

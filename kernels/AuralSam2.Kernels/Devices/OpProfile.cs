@@ -25,30 +25,40 @@ public sealed class OpProfile
 /// <param name="Bytes">Bytes that had to be read and written at least once.</param>
 public readonly record struct OpRecord(string Op, int Calls, double Seconds, double Flops, double Bytes);
 
-/// <summary>The clock of one op call.</summary>
+/// <summary>One op call, for those who watch: the clock, the trace and the profiler's ranges.</summary>
 internal readonly struct OpTiming : IDisposable
 {
     private readonly Device? device;
-    private readonly OpProfile profile;
+    private readonly OpProfile? profile;
+    private readonly OpTrace? trace;
+    private readonly IOpRanges? ranges;
     private readonly string op;
     private readonly double flops;
     private readonly double bytes;
     private readonly long start;
 
-    internal OpTiming(Device device, OpProfile profile, string op, double flops, double bytes)
+    internal OpTiming(Device device, string op, double flops, double bytes)
     {
-        this.device = device;
-        this.profile = profile;
-        this.op = op;
-        this.flops = flops;
-        this.bytes = bytes;
+        (this.device, profile, trace, ranges) = (device, device.Profile, device.Trace, device.Ranges);
+        (this.op, this.flops, this.bytes) = (op, flops, bytes);
+        trace?.BeginOp(op, flops, bytes);
+        ranges?.Push(op);
         start = Stopwatch.GetTimestamp();
     }
 
     public void Dispose()
     {
         if (device is null) return;
-        device.Synchronize();
-        profile.Add(op, Stopwatch.GetElapsedTime(start).TotalSeconds, flops, bytes);
+        try
+        {
+            if (profile is null) return;
+            device.Synchronize();
+            profile.Add(op, Stopwatch.GetElapsedTime(start).TotalSeconds, flops, bytes);
+        }
+        finally
+        {
+            ranges?.Pop();
+            trace?.EndOp();
+        }
     }
 }

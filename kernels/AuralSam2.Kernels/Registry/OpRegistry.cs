@@ -26,10 +26,16 @@ public static class OpRegistry
         .. MaskProductCases.All(),
         .. ResizeCases.All(),
         .. LogMelCases.All(),
+        .. SelectCases.All(),
     ];
 
     /// <summary>Ops that have GPU kernels; the emulator runs the same ones. A test compares this table with what devices refuse.</summary>
-    public static IReadOnlySet<string> GpuOps { get; } = new HashSet<string> { nameof(Gemm), nameof(LayerNorm), nameof(WindowAttention) };
+    public static IReadOnlySet<string> GpuOps { get; } = new HashSet<string>
+    {
+        nameof(Gemm), nameof(FeedForward), nameof(Attention), nameof(WindowAttention), nameof(DotProductFusion), nameof(LayerNorm), nameof(Conv2d), nameof(ConvTranspose2x2),
+        nameof(Elementwise), nameof(DepthwiseConv2d), nameof(MaxPool2x2), nameof(Upsample2x), nameof(Transpose), nameof(Rope), nameof(L2Normalize),
+        nameof(MaskProduct), nameof(Resize), nameof(LogMel), nameof(Select),
+    };
 
     /// <summary>Whether a device has a kernel for an op; without one the op throws <see cref="NotSupportedException"/>.</summary>
     public static bool Supports(Device device, string op) => device is CpuDevice || (device is IlgpuDevice && GpuOps.Contains(op));

@@ -16,22 +16,37 @@ internal abstract class GpuKernel
     /// <summary>Shared memory that every CUDA GPU grants without asking, in floats: 48 KB.</summary>
     public const int SharedLimit = 48 * 1024 / sizeof(float);
 
-    private protected GpuKernel(MethodInfo method, int groupSize, int maxSharedFloats)
+    private protected GpuKernel(MethodInfo method, int groupSize, int maxSharedFloats, int? residentGroups)
     {
         if (maxSharedFloats is < 0 or > SharedLimit)
             throw new ArgumentOutOfRangeException(nameof(maxSharedFloats), $"{method.Name}: {maxSharedFloats} floats of shared memory");
         Method = method;
         GroupSize = groupSize;
         MaxSharedFloats = maxSharedFloats;
+        ResidentGroups = residentGroups;
     }
 
     /// <summary>Every kernel. A test compares this list with the kernels that reflection finds.</summary>
     public static IReadOnlyList<GpuKernel> All { get; } =
     [
         RowTransferGpu.CopyKernel, RowTransferGpu.FillKernel,
-        GemmGpu.Kernel,
+        GpuPeak.FmaKernel, GpuPeak.CopyKernel,
+        GemmGpu.Kernel, GemmGpu.PartsKernel, GemmGpu.ScalarsKernel, GemmGpu.FewRowsKernel, GemmGpu.FewRowsScalarsKernel,
+        Conv2dGpu.Kernel, Conv2dGpu.PartsKernel, Conv2dGpu.ScalarsKernel,
         LayerNormGpu.Kernel,
-        WindowAttentionGpu.Kernel,
+        AttentionGpu.Narrow, AttentionGpu.Medium, AttentionGpu.Wide, AttentionGpu.Combine,
+        WindowAttentionGpu.Narrow, WindowAttentionGpu.Medium, WindowAttentionGpu.Wide, WindowAttentionGpu.Combine,
+        ElementwiseGpu.AddKernel, ElementwiseGpu.MapKernel, ElementwiseGpu.ThresholdKernel,
+        DepthwiseConv2dGpu.Kernel,
+        MaxPool2x2Gpu.Kernel,
+        Upsample2xGpu.Kernel,
+        TransposeGpu.Kernel,
+        RopeGpu.Kernel,
+        L2NormalizeGpu.Kernel,
+        MaskProductGpu.Kernel,
+        ResizeGpu.DirectKernel, ResizeGpu.BlendKernel,
+        LogMelGpu.Kernel,
+        SelectGpu.BestKernel, SelectGpu.WhereKernel,
     ];
 
     /// <summary>What profilers show, after ILGPU's prefix <c>Kernel_</c>: the name of the method, for example <c>GemmMultiply</c>.</summary>
@@ -46,6 +61,12 @@ internal abstract class GpuKernel
     /// <summary>Most dynamic shared memory that a launch may ask for, in floats.</summary>
     public int MaxSharedFloats { get; }
 
+    /// <summary>
+    /// Groups that must fit on a multiprocessor together, where the compiler would otherwise hand out more registers than that leaves; null
+    /// where it may choose.
+    /// </summary>
+    public int? ResidentGroups { get; }
+
     /// <inheritdoc/>
     public override string ToString() => Name;
 }
@@ -54,8 +75,9 @@ internal abstract class GpuKernel
 /// <param name="body">The kernel's code: a static method.</param>
 /// <param name="groupSize">Threads of a group on a GPU.</param>
 /// <param name="maxSharedFloats">Most dynamic shared memory that a launch may ask for, in floats.</param>
-internal sealed class GpuKernel<TArguments>(Action<TArguments> body, int groupSize, int maxSharedFloats = 0)
-    : GpuKernel(body.Method, groupSize, maxSharedFloats)
+/// <param name="residentGroups">Groups that must fit on a multiprocessor together; null where the compiler may choose.</param>
+internal sealed class GpuKernel<TArguments>(Action<TArguments> body, int groupSize, int maxSharedFloats = 0, int? residentGroups = null)
+    : GpuKernel(body.Method, groupSize, maxSharedFloats, residentGroups)
     where TArguments : struct
 {
     /// <summary>The kernel's code.</summary>

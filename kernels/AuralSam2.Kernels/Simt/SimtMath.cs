@@ -16,6 +16,9 @@ internal static class SimtMath
     /// <summary>The larger of two values; NaN when either is.</summary>
     public static float Max(float a, float b) => (a > b) | float.IsNaN(a) ? a : b;
 
+    /// <summary>The larger of two values, element by element; NaN where either is.</summary>
+    public static Float4 Max(Float4 a, Float4 b) => new(Max(a.X, b.X), Max(a.Y, b.Y), Max(a.Z, b.Z), Max(a.W, b.W));
+
     /// <summary>A value within bounds; NaN stays NaN.</summary>
     public static float Clamp(float x, float low, float high)
     {
@@ -42,6 +45,24 @@ internal static class SimtMath
         p = (p * r) + 0.5f;
         p = (p * (r * r)) + (r + 1f);
         return p * Interop.IntAsFloat((uint)((int)Interop.FloatAsInt(shifted) - 0x4B400000 + 127) << 23);
+    }
+
+    /// <summary>2^x, relative error below 3e-7, for x up to 127; arguments below -126 give about 1e-38.</summary>
+    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
+    public static float Exp2(float x)
+    {
+        x = x < -126f ? -126f : x;
+        const float rounder = 12582912f;
+        var shifted = x + rounder;
+        var f = x - (shifted - rounder);
+        var p = 1.5403530393381608e-4f;
+        p = (p * f) + 1.3333558146428443e-3f;
+        p = (p * f) + 9.6181291076284772e-3f;
+        p = (p * f) + 5.5504108664821580e-2f;
+        p = (p * f) + 2.4022650695910071e-1f;
+        p = (p * f) + 6.9314718055994531e-1f;
+        p = (p * f) + 1f;
+        return p * Interop.IntAsFloat((Interop.FloatAsInt(shifted) << 23) + 0x3F800000);
     }
 
     /// <summary>The error function, absolute error below 5e-7: see <see cref="Simd.VectorMath"/>.</summary>
@@ -72,4 +93,8 @@ internal static class SimtMath
         Activation.Sigmoid => 1f / (1f + Exp(-x)),
         _ => x,
     };
+
+    /// <summary>The function that an op applies before it stores, element by element.</summary>
+    public static Float4 Activate(Activation activation, Float4 x) =>
+        new(Activate(activation, x.X), Activate(activation, x.Y), Activate(activation, x.Z), Activate(activation, x.W));
 }

@@ -5,14 +5,14 @@ using Spectre.Console;
 
 namespace AuralSam2.Cli;
 
-/// <summary><c>aural devices</c>: what this machine offers.</summary>
+/// <summary><c>aural devices</c>: what this machine offers, and why something cannot be used.</summary>
 internal sealed class DevicesCommand : Command
 {
     private const string EmulatorNote =
-        "for tests only: runs the GPU kernels on ILGPU's CPU accelerator, where a debugger can step through them; too slow for anything else";
+        "for tests: runs the GPU kernels on the processor, where a debugger can step through them; far too slow for clips";
 
     public DevicesCommand(IEngine engine, CommandStreams streams)
-        : base("devices", "Lists what can compute here, with measured peaks (takes a second or two).")
+        : base("devices", "Lists what can compute here, with the processor's measured peaks (takes a second or two).")
     {
         var threads = SharedOptions.Threads();
         var json = SharedOptions.Json();
@@ -23,13 +23,9 @@ internal sealed class DevicesCommand : Command
 
     private static int List(IEngine engine, CommandStreams streams, int threads, bool json)
     {
-        using var cpu = new CpuDevice(threads);
-        var peak = engine.MeasurePeak(cpu.Threads);
-        DeviceEntry[] devices =
-        [
-            new("cpu", cpu.Isa.Title(), cpu.Threads, Math.Round(peak.Gflops, 1), Math.Round(peak.GigabytesPerSecond, 1), true, "the default"),
-            new("emulator", null, null, null, null, false, EmulatorNote),
-        ];
+        var listings = engine.Devices();
+        var auto = listings.FirstOrDefault(l => l is { Kind: DeviceKind.Cuda, Unusable: null })?.Id ?? "cpu";
+        DeviceEntry[] devices = [.. listings.Select(l => l.Kind == DeviceKind.Cpu ? Processor(engine, l, threads, auto) : Gpu(l, auto))];
         if (json)
         {
             streams.Out.WriteLine(
@@ -38,20 +34,50 @@ internal sealed class DevicesCommand : Command
         }
 
         var table = new Table().RoundedBorder()
-            .AddColumn("device").AddColumn("instructions").AddColumn(new TableColumn("threads").RightAligned())
+            .AddColumn(new TableColumn("device").NoWrap()).AddColumn("hardware")
+            .AddColumn(new TableColumn("memory\nGiB").RightAligned().NoWrap())
             .AddColumn(new TableColumn("FMA peak\nGFLOP/s").RightAligned().NoWrap())
-            .AddColumn(new TableColumn("memory\nGB/s").RightAligned().NoWrap())
-            .AddColumn("");
+            .AddColumn(new TableColumn("reads\nGB/s").RightAligned().NoWrap())
+            .AddColumn("usable").AddColumn("");
         foreach (var d in devices)
-            table.AddRow(d.Name, d.Instructions ?? "", $"{d.Threads}", $"{d.FmaPeakGflops:0.0}", $"{d.MemoryGbPerS:0.0}", d.Note);
+        {
+            table.AddRow(
+                d.Name, Markup.Escape(d.Hardware), $"{d.MemoryGib:0.0}", $"{d.FmaPeakGflops:0.0}", $"{d.MemoryGbPerS:0.0}",
+                d.Selectable ? "yes" : "[red]no[/]", Markup.Escape(d.Note));
+        }
+
         streams.OutConsole().Write(table);
         return ExitCode.Done;
     }
+
+    private static DeviceEntry Processor(IEngine engine, DeviceListing listing, int threads, string auto)
+    {
+        using var cpu = new CpuDevice(threads);
+        var peak = engine.MeasurePeak(cpu.Threads);
+        return new DeviceEntry(
+            listing.Id, $"{cpu.Isa.Title()}, {cpu.Threads} thread{(cpu.Threads == 1 ? "" : "s")}", cpu.Isa.Title(), cpu.Threads, Gib(listing),
+            Math.Round(peak.Gflops, 1), Math.Round(peak.GigabytesPerSecond, 1), true, NoteOf(listing, auto));
+    }
+
+    private static DeviceEntry Gpu(DeviceListing listing, string auto) =>
+        new(listing.Id, listing.Name, null, null, Gib(listing), null, null, listing.Unusable is null, NoteOf(listing, auto));
+
+    private static string NoteOf(DeviceListing listing, string auto) => listing switch
+    {
+        { Unusable: { } reason } => reason,
+        { Kind: DeviceKind.Emulator } => EmulatorNote,
+        { Kind: DeviceKind.OpenCl } => "experimental",
+        _ => listing.Id == auto ? "the default" : "",
+    };
+
+    private static double? Gib(DeviceListing listing) =>
+        listing.MemoryBytes is { } bytes ? Math.Round(bytes / (double)(1L << 30), 1) : null;
 }
 
 /// <summary>What <c>aural devices --json</c> prints.</summary>
 internal sealed record DevicesDocument(string Tool, string Version, IReadOnlyList<DeviceEntry> Devices);
 
-/// <summary>One device. Peaks are null where none was measured.</summary>
+/// <summary>One device: the name that <c>--device</c> takes, and whether it does. Peaks are null where none was measured.</summary>
 internal sealed record DeviceEntry(
-    string Name, string? Instructions, int? Threads, double? FmaPeakGflops, double? MemoryGbPerS, bool Selectable, string Note);
+    string Name, string Hardware, string? Instructions, int? Threads, double? MemoryGib, double? FmaPeakGflops, double? MemoryGbPerS,
+    bool Selectable, string Note);

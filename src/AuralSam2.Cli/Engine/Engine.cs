@@ -10,8 +10,14 @@ namespace AuralSam2.Cli;
 /// <summary>The real engine behind the command.</summary>
 internal sealed class Engine : IEngine
 {
+    private readonly DeviceCatalog catalog = new();
+
     /// <summary>Errors of the lower floors whose message is already the one line a person needs.</summary>
     public static bool NamesItsFix(Exception error) => error is MediaException or WeightsException;
+
+    public IReadOnlyList<DeviceListing> Devices() => catalog.List();
+
+    public Device OpenDevice(string choice, int threads, out string? note) => catalog.Open(choice, threads, out note);
 
     public IFrameSource OpenFrames(string folder, double framesPerSecond) => new FrameFolder(folder, framesPerSecond);
 

@@ -9,6 +9,12 @@ namespace AuralSam2.Cli;
 /// <summary>All that the command asks of the floors below; tests put their own in its place.</summary>
 internal interface IEngine
 {
+    /// <summary>Everything that can compute here, usable or not.</summary>
+    IReadOnlyList<DeviceListing> Devices();
+
+    /// <summary>Opens a device; see <see cref="DeviceCatalog.Open(string, int, out string)"/>.</summary>
+    Device OpenDevice(string choice, int threads, out string? note);
+
     /// <summary>A folder of pictures as a clip.</summary>
     IFrameSource OpenFrames(string folder, double framesPerSecond);
 

@@ -4,7 +4,10 @@ using System.Text.Json.Serialization;
 
 namespace AuralSam2.Cli;
 
-/// <summary>result.json. The order of the properties is the order in the file; numbers are rounded to what they can mean.</summary>
+/// <summary>
+/// result.json. The order of the properties is the order in the file; numbers are rounded to what they can mean. Threads are those of the
+/// processor: null where a GPU computed.
+/// </summary>
 internal sealed record ResultDocument(
     string Tool,
     string Version,
@@ -14,7 +17,8 @@ internal sealed record ResultDocument(
     string Weights,
     bool Trained,
     string Device,
-    int Threads,
+    string? DeviceNote,
+    int? Threads,
     ResultDocument.InputClip Input,
     ResultDocument.Choices Options,
     IReadOnlyList<ResultDocument.Frame> Frames,

@@ -73,13 +73,7 @@ internal sealed class SegmentCommand : Command
 
     private readonly Option<bool> force = new("--force") { Description = "Replace an earlier result in that folder once the new one is complete." };
 
-    private readonly Option<string> device = new("--device")
-    {
-        Description = "What computes; see aural devices.",
-        HelpName = "auto|cpu",
-        DefaultValueFactory = _ => "auto",
-    };
-
+    private readonly Option<string> device = SharedOptions.Device();
     private readonly Option<int> threads = SharedOptions.Threads();
     private readonly Option<bool> json = SharedOptions.Json();
 
@@ -88,7 +82,6 @@ internal sealed class SegmentCommand : Command
     {
         model.AcceptOnlyFromAmong("t", "s", "b+", "l", "mini");
         decode.AcceptOnlyFromAmong("iou", "iou-object", "first");
-        device.AcceptOnlyFromAmong("auto", "cpu");
         foreach (var option in (Option[])
                 [demo, frames, video, audio, weights, model, framesPerSecond, window, decode, output, force, device, threads, json])
             Options.Add(option);
@@ -115,6 +108,7 @@ internal sealed class SegmentCommand : Command
             Options = new SegmentOptions { Decode = DecodeOf(parsed.GetValue(decode)!), Window = parsed.GetValue(window) },
             Out = parsed.GetValue(output) ?? Path.Combine(DefaultOutRoot, name),
             Force = parsed.GetValue(force),
+            Device = parsed.GetValue(device)!,
             Threads = SharedOptions.ThreadsOf(parsed, threads),
             Json = parsed.GetValue(json),
             ClipName = name,

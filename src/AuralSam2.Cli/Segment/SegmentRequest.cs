@@ -35,7 +35,10 @@ internal sealed record SegmentRequest
     /// <summary>Replace an earlier result.</summary>
     public bool Force { get; init; }
 
-    /// <summary>Threads; 0 takes one per processor.</summary>
+    /// <summary>What computes, in the words of <see cref="Kernels.DeviceChoice"/>.</summary>
+    public required string Device { get; init; }
+
+    /// <summary>Threads of the processor; 0 takes one per processor.</summary>
     public int Threads { get; init; }
 
     /// <summary>Print result.json instead of a summary.</summary>

@@ -21,7 +21,7 @@ internal sealed class SegmentRun(IEngine engine, CommandStreams streams, Cancell
         RequireInputs(request);
         using var folder = ResultFolder.Prepare(request.Out, request.Force);
         var opening = Stopwatch.GetTimestamp();
-        using var device = new CpuDevice(request.Threads);
+        using var device = ChosenDevice.Open(engine, streams, request.Device, request.Threads);
         using var weights = request.RuleSeed is { } seed ? engine.RuleWeights(seed) : engine.OpenWeights(request.Weights);
         using var frames = new SharedFrames(request.Video is { } video
             ? engine.OpenVideo(video, request.FramesPerSecond, cancellation)
@@ -45,7 +45,8 @@ internal sealed class SegmentRun(IEngine engine, CommandStreams streams, Cancell
 
     private ResultDocument Segment(Clip clip, ResultFolder folder, ProgressDisplay display, double openSeconds)
     {
-        var (request, frames, sound, device, weights) = clip;
+        var (request, frames, sound, chosen, weights) = clip;
+        var device = chosen.Device;
         var loading = Stopwatch.GetTimestamp();
         using var segmenter = engine.Load(device, request.Model, weights, new LoadProgress(display, request.Model));
         var loadSeconds = Stopwatch.GetElapsedTime(loading).TotalSeconds;
@@ -70,7 +71,7 @@ internal sealed class SegmentRun(IEngine engine, CommandStreams streams, Cancell
 
         var result = new ResultDocument(
             "aural", AuralCommand.Version, request.ClipName, segmenter.ModelName, segmenter.ImageSize, weights.Description,
-            request.RuleSeed is null, device.Name, device.Threads, InputOf(clip), ChoicesOf(request.Options), answers,
+            request.RuleSeed is null, device.Name, chosen.Note, (device as CpuDevice)?.Threads, InputOf(clip), ChoicesOf(request.Options), answers,
             new ResultDocument.Durations(
                 Math.Round(openSeconds, 3), Math.Round(loadSeconds, 3), clock.Seconds, Math.Round(writeSeconds, 3),
                 Math.Round(Stopwatch.GetElapsedTime(start).TotalSeconds, 3), Math.Round(answers.Count / Math.Max(clock.Total, 1e-9), 3)),
@@ -138,7 +139,7 @@ internal sealed class SegmentRun(IEngine engine, CommandStreams streams, Cancell
         options.Window);
 
     /// <summary>What a run works on.</summary>
-    private sealed record Clip(SegmentRequest Request, SharedFrames Frames, Waveform Sound, CpuDevice Device, IWeightSource Weights);
+    private sealed record Clip(SegmentRequest Request, SharedFrames Frames, Waveform Sound, ChosenDevice Device, IWeightSource Weights);
 
     private sealed class LoadProgress(IProgress<SegmentProgress> display, string model) : IProgress<double>
     {

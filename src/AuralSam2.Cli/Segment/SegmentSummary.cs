@@ -25,8 +25,9 @@ internal static class SegmentSummary
         var console = streams.OutConsole();
         console.Write(table);
         streams.Out.WriteLine(
-            $"{result.Model} on {result.Device}: {result.Frames.Count} frames, {result.Timings.FramesPerSecond:0.00} per second"
+            $"{result.Model}: {result.Frames.Count} frames, {result.Timings.FramesPerSecond:0.00} per second"
             + $" ({result.Timings.TotalS:0.0} s in all, {result.Timings.LoadS:0.0} s of it loading), peak memory {result.PeakMemoryMb:0} MB");
+        streams.Out.WriteLine(ChosenDevice.Line(result.Device, result.DeviceNote));
         if (!result.Trained) streams.Out.WriteLine("The weights are untrained: these masks show that everything runs, and mean nothing.");
         streams.Out.WriteLine($"Look at {Path.Combine(folder, ResultFolder.OverviewFile)}");
     }

@@ -26,37 +26,41 @@ internal sealed class VerifyCommand : Command
             Description = "Fixtures (.safetensors), recognised by their metadata.",
             Arity = ArgumentArity.OneOrMore,
         };
+        var device = SharedOptions.Device();
         var threads = SharedOptions.Threads();
         var all = new Option<bool>("--all") { Description = $"List every stage, not only the {WorstStages} worst of each file." };
         var json = SharedOptions.Json();
         Arguments.Add(files);
         Options.Add(all);
+        Options.Add(device);
         Options.Add(threads);
         Options.Add(json);
         SetAction(parsed =>
-            Verify(parsed.GetValue(files)!, SharedOptions.ThreadsOf(parsed, threads), parsed.GetValue(all), parsed.GetValue(json)));
+        {
+            using var chosen = ChosenDevice.Open(engine, streams, parsed.GetValue(device)!, SharedOptions.ThreadsOf(parsed, threads));
+            return Verify(parsed.GetValue(files)!, chosen, parsed.GetValue(all), parsed.GetValue(json));
+        });
     }
 
-    private int Verify(string[] files, int threads, bool all, bool json)
+    private int Verify(string[] files, ChosenDevice chosen, bool all, bool json)
     {
-        using var device = new CpuDevice(threads);
         var reports = new List<FixtureReport>();
         foreach (var file in files)
         {
             cancellation.ThrowIfCancellationRequested();
             if (!json) streams.Error.WriteLine($"verifying {file} ...");
-            var report = Verify(file, device);
+            var report = Verify(file, chosen.Device);
             reports.Add(report);
             if (!json) Print(report, all);
         }
 
-        if (json) streams.Out.WriteLine(JsonSerializer.Serialize(VerifyDocument.Of(device.Name, reports), ResultJson.Of.VerifyDocument));
-        else PrintSummary(device.Name, reports);
+        if (json) streams.Out.WriteLine(JsonSerializer.Serialize(VerifyDocument.Of(chosen, reports), ResultJson.Of.VerifyDocument));
+        else PrintSummary(chosen, reports);
         return ExitCodeOf(reports);
     }
 
     /// <summary>A file that cannot be read is a verdict like any other: the files after it are verified all the same.</summary>
-    private FixtureReport Verify(string file, CpuDevice device)
+    private FixtureReport Verify(string file, Device device)
     {
         if (!File.Exists(file)) return Unreadable("no such file");
         try
@@ -103,11 +107,12 @@ internal sealed class VerifyCommand : Command
         streams.OutConsole().Write(table);
     }
 
-    private void PrintSummary(string device, List<FixtureReport> reports)
+    private void PrintSummary(ChosenDevice chosen, List<FixtureReport> reports)
     {
         var within = reports.Count(r => r.Verdict is FixtureVerdict.Passed);
         var stages = reports.Sum(r => r.Stages.Count);
-        streams.Out.WriteLine($"{device}: {within} of {reports.Count} files within budget ({stages} stages compared)");
+        streams.Out.WriteLine(ChosenDevice.Line(chosen.Device.Name, chosen.Note));
+        streams.Out.WriteLine($"{within} of {reports.Count} files within budget ({stages} stages compared)");
         foreach (var r in reports.Where(r => r.Verdict is not FixtureVerdict.Passed))
             streams.Out.WriteLine($"  {VerifyDocument.Word(r.Verdict)}: {Named(r)}");
         var notCompared = reports.Where(r => r.Verdict is not FixtureVerdict.Unsupported).Sum(r => r.NotCompared.Count);
@@ -131,10 +136,11 @@ internal sealed class VerifyCommand : Command
 }
 
 /// <summary>What <c>aural verify --json</c> prints.</summary>
-internal sealed record VerifyDocument(string Tool, string Version, string Device, IReadOnlyList<VerifyDocument.Fixture> Files)
+internal sealed record VerifyDocument(
+    string Tool, string Version, string Device, string? DeviceNote, IReadOnlyList<VerifyDocument.Fixture> Files)
 {
-    public static VerifyDocument Of(string device, IEnumerable<FixtureReport> reports) =>
-        new("aural", AuralCommand.Version, device, [.. reports.Select(r => new Fixture(
+    public static VerifyDocument Of(ChosenDevice chosen, IEnumerable<FixtureReport> reports) =>
+        new("aural", AuralCommand.Version, chosen.Device.Name, chosen.Note, [.. reports.Select(r => new Fixture(
             r.File, r.Kind, r.Model, Word(r.Verdict), r.Message,
             [.. r.Stages.Select(s => new Stage(s.Stage, Finite(s.Error), s.Budget, s.Values, s.Undecided, s.Passed))],
             r.NotCompared, r.UndecidedPixels))]);

@@ -6,6 +6,9 @@ public static class ImageNormalizer
     private static readonly float[] Mean = [0.485f, 0.456f, 0.406f];
     private static readonly float[] Deviation = [0.229f, 0.224f, 0.225f];
 
+    /// <summary>Red, green, blue.</summary>
+    public const int Channels = 3;
+
     /// <summary>Every answer there is: <c>[256, 3]</c>.</summary>
     private static readonly float[] Table = [.. Enumerable.Range(0, 256 * 3).Select(i => (i / 3 / 255f - Mean[i % 3]) / Deviation[i % 3])];
 

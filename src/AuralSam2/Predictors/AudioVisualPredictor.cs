@@ -15,6 +15,16 @@ public sealed class AudioVisualPredictor(AuralSam2Model model)
     /// <summary>Units of work of a frame: encoded, fused, tracked.</summary>
     private const int StepsPerFrame = 3;
 
+    /// <summary>Where the scores of a frame stand behind its logits.</summary>
+    private static class Scores
+    {
+        public const int Masks = 3;
+        public const int Ious = 0;
+        public const int Best = Ious + Masks;
+        public const int ObjectLogit = Best + 1;
+        public const int Count = ObjectLogit + 1;
+    }
+
     /// <summary>Segments a clip. Frames are fused with their sound in windows; the tracker's memory runs on from window to window.</summary>
     /// <param name="frames">The pictures.</param>
     /// <param name="sound">The sound of the whole clip; any rate, any number of channels.</param>
@@ -58,26 +68,26 @@ public sealed class AudioVisualPredictor(AuralSam2Model model)
         var examples = new AudioExamples(model.Device, sound);
         using var tracker = new SoundingObjectTracker(model.Network, frames.Count);
         using var window = new ClipWindow(model.Network, Math.Min(options.Window, frames.Count));
+        using var upload = new FrameUpload(model.Device, model.ImageSize);
         for (var first = 0; first < frames.Count; first += window.Capacity)
         {
             var count = Math.Min(window.Capacity, frames.Count - first);
-            foreach (var frame in Window(frames, examples, first, count, window, tracker, options, progress, cancellation)) yield return frame;
+            foreach (var frame in Window(frames, examples, first, count, upload, window, tracker, options, progress, cancellation)) yield return frame;
         }
     }
 
     private SegmentedFrame[] Window(
-        IFrameSource frames, AudioExamples examples, int first, int count, ClipWindow window, SoundingObjectTracker tracker, SegmentOptions options,
-        IProgress<SegmentProgress>? progress, CancellationToken cancellation)
+        IFrameSource frames, AudioExamples examples, int first, int count, FrameUpload upload, ClipWindow window, SoundingObjectTracker tracker,
+        SegmentOptions options, IProgress<SegmentProgress>? progress, CancellationToken cancellation)
     {
         var device = model.Device;
         var (total, before) = (StepsPerFrame * frames.Count, StepsPerFrame * first);
         using var scope = device.Scope();
-        var pixels = new float[model.ImageSize * model.ImageSize * 3]; // [size, size, 3] of one frame after the other
         for (var i = 0; i < count; i++)
         {
             progress?.Report(new SegmentProgress("encoding images", before + i, total));
             cancellation.ThrowIfCancellationRequested();
-            Encode(frames.Read(first + i), pixels, window, i, cancellation);
+            window.Encode(i, upload.Begin(frames.Read(first + i)), cancellation);
         }
 
         progress?.Report(new SegmentProgress("fusing sound and image", before + count, total));
@@ -99,16 +109,6 @@ public sealed class AudioVisualPredictor(AuralSam2Model model)
 
         if (first + count == frames.Count) progress?.Report(new SegmentProgress("tracking", total, total));
         return results;
-    }
-
-    private void Encode(RgbImage picture, float[] pixels, ClipWindow window, int place, CancellationToken cancellation)
-    {
-        var (device, size) = (model.Device, model.ImageSize);
-        using var scope = device.Scope();
-        ImageNormalizer.ToChannelLast(PillowResize.Bicubic(picture, size, size, device.Parallelism), pixels);
-        var image = device.Rent(size, size, 3);
-        device.Upload(pixels, image);
-        window.Encode(place, image, cancellation);
     }
 
     private void Fuse(float[] examples, int count, ClipWindow window, SegmentOptions options, CancellationToken cancellation)
@@ -134,19 +134,28 @@ public sealed class AudioVisualPredictor(AuralSam2Model model)
         using var scope = device.Scope();
         var conditioned = device.Rent(window.Features(place).Rows, FpnNeck.Channels);
         var selected = tracker.Track(window, place, frame, isConditioning, conditioned);
-        if (!float.IsFinite(selected.ObjectLogit) || !float.IsFinite(selected.Ious[selected.Best]))
-            throw new WeightsException(
-                $"{model.Weights}: frame {frame} comes out as not a number; the weights are damaged, or not those of this model");
-        var chosen = decode == DecodeMode.First ? 0 : selected.Best;
+
+        // All that the host wants of a frame lies in one tensor: one download, the only time in a frame that the host waits.
+        var pixels = frames.Height * frames.Width;
+        var answer = device.Rent(pixels + Scores.Count);
         // Scores are defined at the model's input size: logits go there first, then to the picture's own size.
         var high = selected.HighMask;
-        if (chosen != selected.Best) Resize.Forward(device, selected.LowMasks.At(chosen), high, ResizeMode.Bilinear);
-        var own = device.Rent(frames.Height, frames.Width);
-        Resize.Forward(device, high, own, ResizeMode.Bilinear);
-        var logits = device.Download(own);
-        var mask = new byte[logits.Length];
-        var nothing = decode == DecodeMode.IouObject && selected.ObjectLogit < 0;
+        if (decode == DecodeMode.First) Resize.Forward(device, selected.LowMasks.At(0), high, ResizeMode.Bilinear);
+        Resize.Forward(device, high, answer.SliceColumns(0, pixels).Reshape(frames.Height, frames.Width), ResizeMode.Bilinear);
+        device.Copy(selected.Ious.Reshape(Scores.Masks), answer.SliceColumns(pixels + Scores.Ious, Scores.Masks));
+        device.Copy(selected.Best, answer.SliceColumns(pixels + Scores.Best, 1));
+        device.Copy(selected.ObjectLogit.Reshape(1), answer.SliceColumns(pixels + Scores.ObjectLogit, 1));
+        var values = device.Download(answer);
+        Span<float> logits = values.AsSpan(0, pixels), scores = values.AsSpan(pixels);
+        var (best, objectLogit) = ((int)scores[Scores.Best], scores[Scores.ObjectLogit]);
+        if (!float.IsFinite(objectLogit) || !float.IsFinite(scores[Scores.Ious + best]))
+            throw new WeightsException(
+                $"{model.Weights}: frame {frame} comes out as not a number; the weights are damaged, or not those of this model");
+
+        var mask = new byte[pixels];
+        var nothing = decode == DecodeMode.IouObject && objectLogit < 0;
         for (var i = 0; i < mask.Length && !nothing; i++) mask[i] = logits[i] > 0 ? byte.MaxValue : byte.MinValue;
-        return new SegmentedFrame(frame, frame / frames.FramesPerSecond, mask, selected.Ious[chosen], selected.ObjectLogit);
+        var iou = scores[Scores.Ious + (decode == DecodeMode.First ? 0 : best)];
+        return new SegmentedFrame(frame, frame / frames.FramesPerSecond, mask, iou, objectLogit);
     }
 }

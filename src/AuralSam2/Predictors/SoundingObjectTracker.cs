@@ -25,7 +25,7 @@ internal sealed class SoundingObjectTracker : IDisposable
         sam2 = network.Sam2;
         device = network.Device;
         this.frames = frames;
-        bank = new MemoryBank(device, sam2.Memory, sam2.Config.Grid * sam2.Config.Grid, sam2.Config.OnlyPastPointers);
+        bank = new MemoryBank(device, sam2.Memory, sam2.Config.Grid * sam2.Config.Grid, frames, sam2.Config.OnlyPastPointers);
     }
 
     /// <summary>Decodes a frame and remembers it.</summary>

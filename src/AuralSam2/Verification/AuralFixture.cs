@@ -116,11 +116,11 @@ internal static partial class AuralFixture
             var selected = tracker.Track(window, t, t, t == conditioning, conditioned);
             observe("pix_feat_with_mem", conditioned.Reshape(grid, grid, FpnNeck.Channels), StageLayout.Map);
             observe("low_multi", selected.LowMasks);
-            comparison.Compare(prefix + "ious", selected.Ious);
+            comparison.Compare(prefix + "ious", device.Download(selected.Ious));
             observe("pred_masks", selected.LowMask);
             observe("pred_masks_high_res", selected.HighMask);
             observe("obj_ptr", selected.Pointer);
-            comparison.Compare(prefix + "obj", [selected.ObjectLogit]);
+            comparison.Compare(prefix + "obj", device.Download(selected.ObjectLogit));
 
             // From here on everything depends on the mask, cut at zero.
             var undecided = Undecided(device, selected.HighMask);

@@ -93,9 +93,9 @@ internal static partial class MaskDecoderFixture
             var inside = Comparison.Stores(scenario + ".dec.transformer.out0") ? Comparison.Observer(scenario + ".dec.") : null;
             var decoded = MaskDecoder.Forward(source, PromptEncoder.DensePositions, sparse, stride4, stride8, audio: null, name: "", inside);
             observe("masks4", decoded.Masks);
-            Comparison.Compare(scenario + ".iou4", decoded.Ious);
+            Comparison.Compare(scenario + ".iou4", Device.Download(decoded.Ious));
             observe("mask_tokens_out", decoded.MaskTokens);
-            Comparison.Compare(scenario + ".obj_logit", [decoded.ObjectLogit]);
+            Comparison.Compare(scenario + ".obj_logit", Device.Download(decoded.ObjectLogit));
             foreach (var selection in selections) Select(selection, decoded);
         }
 
@@ -147,15 +147,17 @@ internal static partial class MaskDecoderFixture
                     StabilityThreshold = threshold,
                     MaskAbsentObjects = true,
                 };
-                var selected = Heads.Select(decoded with { Masks = masks, ObjectLogit = decoded.ObjectLogit - lowered }, options);
+                var objectLogit = Device.Rent(1, 1);
+                Elementwise.Map(Device, decoded.ObjectLogit, objectLogit, Activation.None, shift: -lowered);
+                var selected = Heads.Select(decoded with { Masks = masks, ObjectLogit = objectLogit }, options);
                 var prefix = $"{selection}.mm{multimask}.";
                 var observe = Comparison.Observer(prefix);
                 observe("low_res_multimasks", selected.LowMasks);
-                Comparison.Compare(prefix + "ious", selected.Ious);
+                Comparison.Compare(prefix + "ious", Device.Download(selected.Ious));
                 observe("low_res_masks", selected.LowMask);
                 observe("high_res_masks", selected.HighMask);
                 observe("obj_ptr", selected.Pointer);
-                Comparison.Compare(prefix + "object_score_logits", [selected.ObjectLogit]);
+                Comparison.Compare(prefix + "object_score_logits", Device.Download(selected.ObjectLogit));
             }
         }
 

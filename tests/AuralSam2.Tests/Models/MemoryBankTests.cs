@@ -62,7 +62,7 @@ public sealed class MemoryBankTests : IDisposable
 
     private MemoryBank Filled(int conditioning, IEnumerable<int> order, bool onlyPastPointers)
     {
-        var bank = new MemoryBank(device, weights, Cells, onlyPastPointers);
+        var bank = new MemoryBank(device, weights, Cells, frames: 2, onlyPastPointers);
         foreach (var frame in order)
         {
             var entry = bank.Add(frame, frame == conditioning);

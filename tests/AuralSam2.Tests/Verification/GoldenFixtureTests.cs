@@ -71,6 +71,22 @@ public sealed class LongerGoldenFixtureTests
     }
 }
 
+/// <summary>The whole model on the GPU's kernels, run on the processor one thread after the other.</summary>
+public sealed class EmulatedFixtureTests
+{
+    [Theory]
+    [InlineData("b_mini_image_encoder")]
+    [InlineData("b_mini_decoder")]
+    [InlineData("e_aural_mini_avs")]
+    [InlineData("e_aural_mini_ref")]
+    [InlineData("f_mini_memory_modules")]
+    public void Gpu_kernels_are_within_the_same_budget(string fixture)
+    {
+        using var device = new EmulatorDevice();
+        FixtureAssert.Passes(device, Repository.Golden(fixture + ".safetensors"));
+    }
+}
+
 /// <summary>What every verified fixture must show.</summary>
 internal static class FixtureAssert
 {

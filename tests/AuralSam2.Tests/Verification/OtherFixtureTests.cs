@@ -114,7 +114,7 @@ public sealed class OtherFixtureTests : IDisposable
                 prompts.AddDense(image, mask, source);
                 var decoded = decoder.Forward(source, prompts.DensePositions, sparse, stride4, stride8);
                 observe("masks4", decoded.Masks);
-                recorder.Add(name + ".obj_logit", [1, 1], [decoded.ObjectLogit]);
+                recorder.Add(name + ".obj_logit", [1, 1], device.Download(decoded.ObjectLogit));
                 observe("mm1.high_res_masks", heads.Select(decoded, new SelectionOptions { Multimask = true, MaskAbsentObjects = true }).HighMask);
             }
         }
@@ -254,7 +254,7 @@ public sealed class OtherFixtureTests : IDisposable
             var selected = tracker.Track(window, t, t, t == conditioning, conditioned);
             observe("pix_feat_with_mem", conditioned.Reshape(grid, grid, 256), StageLayout.Map);
             observe("low_multi", selected.LowMasks);
-            recorder.Add(prefix + "ious", [1, 3], selected.Ious);
+            recorder.Add(prefix + "ious", [1, 3], device.Download(selected.Ious));
             observe("obj_ptr", selected.Pointer);
             observe("maskmem_features", tracker.MemoryOf(t).Features.Reshape(grid, grid, 64), StageLayout.Map);
         }

@@ -30,6 +30,7 @@ public static class Attention
         switch (device)
         {
             case CpuDevice cpu: AttentionCpu.Run(cpu, q, k, v, y, heads, batch); break;
+            case IlgpuDevice gpu: AttentionGpu.Run(gpu, q, k, v, y, heads, batch); break;
             default: throw device.Unsupported("Attention");
         }
     }

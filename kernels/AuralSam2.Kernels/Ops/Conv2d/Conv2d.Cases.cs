@@ -37,6 +37,11 @@ internal static class Conv2dCases
     {
         yield return Of(new(4, 5, 2, 3, 3, 1, 1)) with { Tiny = true };
         yield return Of(new(6, 6, 3, 5, 2, 2, 0)) with { Tiny = true };
+        yield return Of(new(5, 6, 3, 5, 7, 4, 3)) with { Tiny = true }; // patch embedding: wider than the image, channels not in fours
+        yield return Of(new(4, 5, 4, 6, 3, 1, 1) { Activation = Activation.Relu, Batch = 2 }) with { Tiny = true };
+        yield return Of(new(4, 4, 8, 12, 3, 2, 1) { Batch = 3, ResidualImages = 1, GapY = 4 }) with { Tiny = true };
+        yield return Of(new(9, 9, 4, 8, 4, 4, 0) { Bias = false, Activation = Activation.Gelu }) with { Tiny = true };
+        yield return Of(new(5, 7, 16, 3, 1, 2, 0)) with { Tiny = true };
         yield return Of(new(1, 1, 1, 1, 3, 1, 1)); // only the middle of the kernel meets the image
         yield return Of(new(2, 3, 5, 7, 7, 4, 3)); // the kernel is larger than the image
         yield return Of(new(37, 29, 3, 20, 7, 4, 3)); // patch embedding

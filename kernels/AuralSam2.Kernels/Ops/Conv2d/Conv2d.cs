@@ -90,6 +90,7 @@ public static class Conv2d
         switch (device)
         {
             case CpuDevice cpu: Conv2dCpu.Run(cpu, x, w, y, activation, residual); break;
+            case IlgpuDevice gpu: Conv2dGpu.Run(gpu, x, w, y, activation, residual); break;
             default: throw device.Unsupported("Conv2d");
         }
     }

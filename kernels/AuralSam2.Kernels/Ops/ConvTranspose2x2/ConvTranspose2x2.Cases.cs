@@ -8,6 +8,9 @@ internal static class ConvTranspose2x2Cases
     public static IEnumerable<OpCase> All()
     {
         yield return Of(2, 3, 5, 3, false, Activation.None) with { Tiny = true };
+        yield return Of(3, 2, 16, 4, true, Activation.Gelu) with { Tiny = true };
+        yield return Of(3, 5, 16, 4, true, Activation.Relu) with { Tiny = true }; // lines end within a tile
+        yield return Of(3, 4, 6, 3, true, Activation.None) with { Tiny = true };
         yield return Of(1, 1, 1, 1, false, Activation.None);
         yield return Of(3, 9, 16, 8, true, Activation.Gelu);
         yield return Of(5, 70, 33, 17, true, Activation.None); // rows longer than a block

@@ -75,6 +75,7 @@ public static class ConvTranspose2x2
         switch (device)
         {
             case CpuDevice cpu: ConvTranspose2x2Cpu.Run(cpu, x, weights, y, residual, activation); break;
+            case IlgpuDevice gpu: ConvTranspose2x2Gpu.Run(gpu, x, weights, y, residual, activation); break;
             default: throw device.Unsupported("ConvTranspose2x2");
         }
     }

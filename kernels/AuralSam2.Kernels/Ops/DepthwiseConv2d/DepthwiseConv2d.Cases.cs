@@ -8,14 +8,20 @@ internal static class DepthwiseConv2dCases
     public static IEnumerable<OpCase> All()
     {
         yield return Of(0, 3, 4, 5, 3) with { Tiny = true };
-        yield return Of(0, 1, 1, 16, 3); // one pixel
+        yield return Of(0, 1, 1, 16, 3) with { Tiny = true }; // one pixel
         yield return Of(0, 2, 2, 19, 7); // smaller than the kernel both ways
         yield return Of(0, 12, 3, 16, 7); // only narrower
         yield return Of(0, 9, 10, 33, 7); // exactly one run of four pixels inside
+        yield return Of(0, 3, 19, 4, 3) with { Tiny = true }; // two GPU runs of eight pixels and three more
+        yield return Of(0, 1, 3, 5, 3) with { Tiny = true }; // one run
+        yield return Of(0, 4, 9, 6, 7, Activation.Gelu) with { Tiny = true };
+        yield return Of(2, 3, 10, 8, 5, Activation.Relu) with { Tiny = true };
+        yield return Of(0, 8, 17, 4, 7, Activation.Sigmoid) with { Tiny = true };
+        yield return Of(0, 2, 12, 4, 9) with { Tiny = true }; // three blocks of taps
         yield return Of(2, 7, 21, 24, 7, Activation.Gelu);
         yield return Of(3, 5, 6, 17, 3, Activation.Relu); // exactly one run of four
         yield return Of(0, 8, 19, 64, 3, Activation.Gelu);
-        yield return Of(0, 4, 5, 3, 1);
+        yield return Of(0, 4, 5, 3, 1) with { Tiny = true };
 
         yield return Of(0, 64, 64, 256, 7) with { Real = true }; // memory encoder
         yield return Of(5, 64, 64, 1024, 3, Activation.Gelu) with { Real = true }; // AuralFuser, 5 frames

@@ -48,6 +48,7 @@ public static class DepthwiseConv2d
         switch (device)
         {
             case CpuDevice cpu: DepthwiseConv2dCpu.Run(cpu, x, w, y, activation); break;
+            case IlgpuDevice gpu: DepthwiseConv2dGpu.Forward(gpu, x, w, y, activation); break;
             default: throw device.Unsupported("DepthwiseConv2d");
         }
     }

@@ -24,6 +24,7 @@ public static class DotProductFusion
         switch (device)
         {
             case CpuDevice cpu: AttentionCpu.Run(cpu, q, k, v, y, heads: 1, batch: 1, linearScale: scale); break;
+            case IlgpuDevice gpu: AttentionGpu.Run(gpu, q, k, v, y, heads: 1, batch: 1, linearScale: scale); break;
             default: throw device.Unsupported("DotProductFusion");
         }
     }

@@ -8,17 +8,26 @@ internal static class ElementwiseCases
     public static IEnumerable<OpCase> All()
     {
         yield return Add(3, 5, 3, 1) with { Tiny = true };
-        yield return Add(0, 7, 0, 1);
+        yield return Add(0, 7, 0, 1) with { Tiny = true };
         yield return Add(300, 33, 100, 0.1f, gap: 3); // a table that repeats, over several items
-        yield return Add(9, 16, 1, -2);
+        yield return Add(9, 16, 1, -2) with { Tiny = true }; // one vector for every row
+        yield return Add(8, 6, 4, 3) with { Tiny = true }; // a table that repeats
+        yield return Add(6, 9, 3, 2, gap: 3) with { Tiny = true };
+        yield return Add(6, 10, 2, 2, gap: 6) with { Tiny = true }; // rows that start on 16 bytes and end between
         yield return Add(17, 100, 17, 0.5f, inPlace: true);
+        yield return Add(5, 7, 1, 0.5f, inPlace: true) with { Tiny = true };
         yield return Map(2, 9, Activation.Gelu) with { Tiny = true };
-        yield return Map(5, 1, Activation.Sigmoid);
+        yield return Map(5, 1, Activation.Sigmoid) with { Tiny = true };
+        yield return Map(4, 7, Activation.Relu, gap: 2) with { Tiny = true };
+        yield return Map(3, 12, Activation.Sigmoid, scale: 20, gap: 4) with { Tiny = true };
+        yield return Map(3, 8, Activation.None, scale: 20, shift: -10, inPlace: true) with { Tiny = true };
         yield return Map(70, 131, Activation.None, scale: 20, shift: -10, gap: 1); // the memory encoder's mask
         yield return Map(33, 77, Activation.Relu, inPlace: true);
         yield return Map(41, 64, Activation.Gelu, scale: 6); // both tails of the error function
         yield return Map(41, 64, Activation.Sigmoid, scale: 100); // both ends of the exponential
         yield return Threshold(3, 7) with { Tiny = true };
+        yield return Threshold(4, 6, gap: 2) with { Tiny = true };
+        yield return Threshold(3, 5, gap: 1) with { Tiny = true };
         yield return Threshold(200, 129, gap: 2);
 
         yield return Add(65536, 96, 65536, 1) with { Real = true }; // Hiera t, positions

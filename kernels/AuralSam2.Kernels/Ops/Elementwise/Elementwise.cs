@@ -22,6 +22,7 @@ public static class Elementwise
         switch (device)
         {
             case CpuDevice cpu: ElementwiseCpu.Add(cpu, a, b, y, scale); break;
+            case IlgpuDevice gpu: ElementwiseGpu.Add(gpu, a, b, y, scale); break;
             default: throw device.Unsupported("Add");
         }
     }
@@ -41,6 +42,7 @@ public static class Elementwise
         switch (device)
         {
             case CpuDevice cpu: ElementwiseCpu.Map(cpu, x, y, activation, scale, shift); break;
+            case IlgpuDevice gpu: ElementwiseGpu.Map(gpu, x, y, activation, scale, shift); break;
             default: throw device.Unsupported("Map");
         }
     }
@@ -54,6 +56,7 @@ public static class Elementwise
         switch (device)
         {
             case CpuDevice cpu: ElementwiseCpu.Threshold(cpu, x, y, threshold, low, high); break;
+            case IlgpuDevice gpu: ElementwiseGpu.Threshold(gpu, x, y, threshold, low, high); break;
             default: throw device.Unsupported("Threshold");
         }
     }

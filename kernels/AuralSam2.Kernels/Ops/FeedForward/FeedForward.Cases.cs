@@ -11,7 +11,9 @@ internal static class FeedForwardCases
     {
         yield return Of(3, 5, 7, 0, Activation.Gelu) with { Tiny = true };
         yield return Of(1, 16, 64, 16, Activation.Relu) with { Tiny = true };
-        yield return Of(0, 8, 16, 8, Activation.Gelu);
+        yield return Of(9, 16, 16, 16, Activation.Gelu, gap: 4) with { Tiny = true };
+        yield return Of(10, 5, 9, 6, Activation.Relu, gap: 1) with { Tiny = true };
+        yield return Of(0, 8, 16, 8, Activation.Gelu) with { Tiny = true };
         yield return Of(71, 24, 96, 24, Activation.Gelu);
         yield return Of(139, 17, 33, 40, Activation.Gelu, gap: 3); // attention wider than the stream, nothing a multiple of anything
         yield return Of(64, 96, 384, 0, Activation.Relu, gap: 5);

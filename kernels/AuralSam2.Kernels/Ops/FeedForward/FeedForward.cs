@@ -43,6 +43,7 @@ public static class FeedForward
         switch (device)
         {
             case CpuDevice cpu: FeedForwardCpu.Run(cpu, x, w, attention); break;
+            case IlgpuDevice gpu: FeedForwardGpu.Run(gpu, x, w, attention); break;
             default: throw device.Unsupported("FeedForward");
         }
     }

@@ -63,6 +63,17 @@ internal static class GemmCases
         yield return Of(new(12, 20, 17) { Activation = Activation.Relu, ResidualRows = 4, GapX = 1, GapY = 2, Tiny = true });
         yield return Of(new(10, 18, 9) { Bias = false, InPlace = true, GapY = 2, Tiny = true });
         yield return Of(new(5, 33, 18) { Norm = true, Activation = Activation.Sigmoid, GapX = 5, Tiny = true });
+        // the same for operands that a GPU reads four at a time: rows, columns and slices of k beyond tiles of 8 and 16
+        yield return Of(new(9, 16, 20) { Activation = Activation.Gelu, ResidualRows = 9, Tiny = true });
+        yield return Of(new(20, 48, 12) { InPlace = true, Tiny = true });
+        yield return Of(new(17, 32, 16) { Activation = Activation.Relu, GapX = 4, GapY = 8, Tiny = true });
+        yield return Of(new(24, 16, 20) { ResidualRows = 6, Tiny = true }); // repeats within a tile
+        yield return Of(new(19, 32, 8) { Tiny = true }); // few columns: k is shared out in parts
+        yield return Of(new(17, 128, 4) { Tiny = true });
+        yield return Of(new(11, 32, 7) { Bias = false, Tiny = true }); // only x is aligned
+        yield return Of(new(11, 33, 8) { InPlace = true, Tiny = true }); // only y is
+        yield return Of(new(6, 64, 12) { Activation = Activation.Sigmoid, ResidualRows = 2, GapX = 4, Tiny = true }); // a decoder's few tokens
+        yield return Of(new(8, 36, 5) { Norm = true, InPlace = true, GapY = 1, Tiny = true });
         yield return Of(new(9, 3100, 20) { InPlace = true }); // three stretches of k: the residual joins once
         yield return Of(new(2, 300, 500) { Activation = Activation.Relu }); // few rows: threads share the columns
         yield return Of(new(3, 5, 9) { Norm = true, Tiny = true });

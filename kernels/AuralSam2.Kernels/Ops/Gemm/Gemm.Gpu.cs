@@ -1,42 +1,33 @@
 using System.Numerics;
 using AuralSam2.Kernels.Simt;
-using ILGPU;
 
 namespace AuralSam2.Kernels.Ops;
 
 /// <summary>
-/// Matrix products on a GPU: a group owns a tile of y, each thread 8 x 8 sums of it as four quads, so that one step of k costs four 128-bit
-/// reads of shared memory for 64 multiply-adds. Slices of x and of the weight pass through two buffers in turn: one barrier per slice.
+/// Matrix products on a GPU. The one place where the kernel of a product is chosen: by the number of rows, by the tile that keeps all
+/// multiprocessors busy, and by what can be read 128 bits at a time.
 /// </summary>
-/// <remarks>
-/// Threads form a grid of <c>down</c> x <c>across</c>, powers of two; a tile has 8 down rows and 8 across columns (128 x 128 with 256
-/// threads, 8 x 8 with one). A thread's quads lie half a tile apart, so that neighbouring threads read neighbouring quads.
-/// </remarks>
 internal static class GemmGpu
 {
     private const int Threads = 256;
-    private const int Depth = 16; // of a slice
-    private const int ThreadTile = 8;
 
-    public static readonly GpuKernel<Arguments> Kernel = new(GemmMultiply, Threads, SharedQuads(4, Threads) * 4);
+    public static readonly GpuKernel<TileArguments<QuadRows>> Kernel = TileKernel<QuadRows>(GemmMultiply);
+    public static readonly GpuKernel<TileArguments<QuadRows>> PartsKernel = TileKernel<QuadRows>(GemmMultiplyParts);
+    public static readonly GpuKernel<TileArguments<ScalarRows>> ScalarsKernel = TileKernel<ScalarRows>(GemmMultiplyScalars);
+    public static readonly GpuKernel<FewRowsArguments<QuadRows>> FewRowsKernel = new(GemmFewRows, Threads, FewRowsFloats * Threads);
+    public static readonly GpuKernel<FewRowsArguments<ScalarRows>> FewRowsScalarsKernel =
+        new(GemmFewRowsScalars, Threads, FewRowsFloats * Threads);
 
-    /// <summary>Arguments of <see cref="GemmMultiply"/>.</summary>
-    /// <param name="X"><c>[rows, inputs]</c>.</param>
-    /// <param name="Weight"><c>[inputs, column quads]</c>.</param>
-    /// <param name="ColumnQuads">Quads in a row of the weight.</param>
-    /// <param name="Bias"><c>[outputs]</c>.</param>
-    /// <param name="Residual"><c>[n, outputs]</c>, n dividing rows; no rows when absent.</param>
-    /// <param name="Y"><c>[rows, outputs]</c>.</param>
-    /// <param name="Activation">Applied last.</param>
-    /// <param name="TilesAcross">Tiles in a row of tiles.</param>
-    /// <param name="AcrossBits">The threads of a group stand 2^AcrossBits abreast.</param>
-    public readonly record struct Arguments(
-        RowView X, ArrayView<Float4> Weight, int ColumnQuads, ArrayView<float> Bias,
-        RowView Residual, RowView Y, Activation Activation, int TilesAcross, int AcrossBits);
+    /// <summary>Shared memory of a thread in the kernels for few rows.</summary>
+    private const int FewRowsFloats = 4 * SimtFewRows.TileRows;
 
-    public static void Run(IlgpuDevice device, Tensor x, GpuPackedMatrix weight, Tensor y, in GemmFusion fusion)
+    /// <summary>A kernel that multiplies tiles: two groups share a multiprocessor, so that one multiplies while the other waits or stores.</summary>
+    public static GpuKernel<TileArguments<TRows>> TileKernel<TRows>(Action<TileArguments<TRows>> body)
+        where TRows : struct =>
+        new(body, Threads, SimtGemmTile.MaxSharedFloats, residentGroups: 2);
+
+    public static void Run(IlgpuDevice device, Tensor x, PackedMatrix weight, Tensor y, in GemmFusion fusion)
     {
-        if (x.Rows == 0) return;
         using var scope = device.Scope();
         if (fusion.Norm is { } norm)
         {
@@ -45,118 +36,118 @@ internal static class GemmGpu
             x = normalised;
         }
 
-        // Few rows (tokens of a decoder): smaller tiles, until every multiprocessor has one.
-        var threads = device.GroupSize(Kernel);
-        while (threads >= 64 && Tiles(threads, y).Count < device.Accelerator.NumMultiprocessors) threads /= 4;
-        var (tiles, tilesAcross, acrossBits) = Tiles(threads, y);
-        var arguments = new Arguments(
-            device.Rows(x), weight.Values, weight.ColumnQuads, weight.Bias,
-            device.Rows(fusion.Residual), device.Rows(y), fusion.Activation, tilesAcross, acrossBits);
-        device.Launch(Kernel, tiles, threads, SharedQuads(acrossBits, threads) * 4, arguments);
+        var packed = GpuPackedMatrix.For(device, weight);
+        Multiply(device, x, packed, Output(device, packed, y, fusion.Residual, fusion.Activation));
     }
 
-    internal static void GemmMultiply(Arguments arguments)
+    /// <summary>Multiplies the rows of a matrix.</summary>
+    public static void Multiply(IlgpuDevice device, Tensor x, GpuPackedMatrix weight, in GemmOutput output)
     {
-        var (bits, across, down) = (arguments.AcrossBits, 1 << arguments.AcrossBits, Group.DimX >> arguments.AcrossBits);
-        var (i, j) = (Group.IdxX >> bits, Group.IdxX & (across - 1));
-        var row0 = Grid.IdxX / arguments.TilesAcross * (ThreadTile * down);
-        var column0 = Grid.IdxX % arguments.TilesAcross * (ThreadTile * across);
-        var (strideA, strideB) = (QuadStrideA(down), 2 * across);
-        var sliceQuads = Depth * (strideA + strideB);
-        var shared = SharedMemory.GetDynamic<Float4>();
-        var buffer = 0;
-        Quad topLeft = default, topRight = default, bottomLeft = default, bottomRight = default;
-        for (var k0 = 0; k0 < arguments.X.Columns; k0 += Depth)
+        var rows = device.Rows(x);
+        var quads = HasQuads(x) && x.Columns % GpuPackedMatrix.MaxSlice == 0;
+        if (IsFew(device, output.Y))
         {
-            var (a, b) = (buffer, buffer + (Depth * strideA));
-            StageX(arguments, shared.Cast<float>(), a * 4, strideA * 4, row0, ThreadTile * down, k0);
-            StageWeight(arguments, shared, b, bits + 1, column0 / 4, k0);
-            Group.Barrier();
-            // The other buffer may be filled while slower threads still multiply from this one.
-            buffer = sliceQuads - buffer;
-            for (var k = 0; k < Depth; k++)
-            {
-                Float4 a0 = shared[a + i], a1 = shared[a + i + down];
-                Float4 b0 = shared[b + j], b1 = shared[b + j + across];
-                topLeft = topLeft.AddOuter(a0, b0);
-                topRight = topRight.AddOuter(a0, b1);
-                bottomLeft = bottomLeft.AddOuter(a1, b0);
-                bottomRight = bottomRight.AddOuter(a1, b1);
-                a += strideA;
-                b += strideB;
-            }
+            if (quads) MultiplyFew(device, FewRowsKernel, new QuadRows(rows), weight, output);
+            else MultiplyFew(device, FewRowsScalarsKernel, new ScalarRows(rows), weight, output);
         }
-
-        // Quarters of the tile leave through shared memory: stores are coalesced at any alignment, and there is one copy of the epilogue's code.
-        for (var quarter = 0; quarter < 4; quarter++)
+        else if (quads)
         {
-            var sums = quarter == 0 ? topLeft : quarter == 1 ? topRight : quarter == 2 ? bottomLeft : bottomRight;
-            Group.Barrier();
-            var quad = (i * 4 * across) + j;
-            shared[quad] = sums.Row0;
-            shared[quad + across] = sums.Row1;
-            shared[quad + (2 * across)] = sums.Row2;
-            shared[quad + (3 * across)] = sums.Row3;
-            Group.Barrier();
-            StoreQuarter(
-                arguments, shared.Cast<float>(),
-                row0 + (quarter / 2 * 4 * down), column0 + (quarter % 2 * 4 * across), bits + 2, 16 * Group.DimX);
+            MultiplyTiles(device, Kernel, PartsKernel, new QuadRows(rows), weight, output);
+        }
+        else
+        {
+            MultiplyTiles(device, ScalarsKernel, null, new ScalarRows(rows), weight, output);
         }
     }
 
-    /// <summary>A slice of x, <c>[Depth][rows]</c>; zeros outside of x. Neighbouring threads read along a row of x.</summary>
-    private static void StageX(Arguments arguments, ArrayView<float> shared, int target, int stride, int row0, int rows, int k0)
+    /// <summary>Where the sums of a product with this weight go.</summary>
+    public static GemmOutput Output(IlgpuDevice device, GpuPackedMatrix weight, Tensor y, Tensor residual, Activation activation) =>
+        new(QuadView.Of(device, y), QuadView.Of(device, residual), weight.Bias, activation);
+
+    /// <summary>Whether the left operand can be read 128 bits at a time and counted in 32 bits.</summary>
+    public static bool HasQuads(Tensor x) => QuadView.IsWide(x) && x.Length < 4L * int.MaxValue;
+
+    /// <summary>Launches a product over tiles.</summary>
+    /// <param name="device">Where it runs.</param>
+    /// <param name="whole">The kernel of <see cref="EightSteps"/>, for tiles that need no parts.</param>
+    /// <param name="parts">The kernel of <see cref="FourSteps"/>, for tiles that do; null where there is none.</param>
+    /// <param name="x">The left operand.</param>
+    /// <param name="weight">The right operand.</param>
+    /// <param name="output">What happens to the sums.</param>
+    public static void MultiplyTiles<TRows>(
+        IlgpuDevice device, GpuKernel<TileArguments<TRows>> whole, GpuKernel<TileArguments<TRows>>? parts,
+        TRows x, GpuPackedMatrix weight, in GemmOutput output)
+        where TRows : struct
     {
-        for (var e = Group.IdxX; e < rows * Depth; e += Group.DimX)
-        {
-            var (row, k) = (e / Depth, e % Depth);
-            var inside = row0 + row < arguments.X.Rows && k0 + k < arguments.X.Columns;
-            shared[target + (k * stride) + row] = inside ? arguments.X[row0 + row, k0 + k] : 0f;
-        }
+        var threads = device.GroupSize(whole);
+        var (downBits, acrossBits, partBits) =
+            Shape(threads, parts is not null, device.Accelerator.NumMultiprocessors, output.Y.Rows, output.Y.Columns, weight.Inputs);
+        var kernel = partBits == 0 ? whole : parts!;
+        var tile = new TileShape(downBits, acrossBits, partBits, partBits == 0 ? EightSteps.Bits : FourSteps.Bits);
+        var across = Ceiling(output.Y.Columns, tile.Columns);
+        var tiles = checked(across * Ceiling(output.Y.Rows, tile.Rows));
+        var arguments = new TileArguments<TRows>(
+            x, weight.Values, output, tile, tiles, across, tile.Depth * weight.ColumnQuads,
+            Math.Max(tile.XQuads, tile.WeightQuads) > threads ? 1 : 0);
+        device.Launch(kernel, GroupThread.Groups(device, tiles), threads, SimtGemmTile.SharedFloats(tile), arguments);
     }
 
-    /// <summary>A slice of the weight, <c>[Depth][column quads]</c>; zeros outside of it.</summary>
-    private static void StageWeight(Arguments arguments, ArrayView<Float4> shared, int target, int quadBits, int quad0, int k0)
+    private static void MultiplyFew<TRows>(
+        IlgpuDevice device, GpuKernel<FewRowsArguments<TRows>> kernel, TRows x, GpuPackedMatrix weight, in GemmOutput output)
+        where TRows : struct
     {
-        for (var e = Group.IdxX; e < Depth << quadBits; e += Group.DimX)
-        {
-            var (k, quad) = (k0 + (e >> quadBits), quad0 + (e & ((1 << quadBits) - 1)));
-            var inside = k < arguments.X.Columns && quad < arguments.ColumnQuads;
-            shared[target + e] = inside ? arguments.Weight[((long)k * arguments.ColumnQuads) + quad] : default;
-        }
+        var threads = device.GroupSize(kernel);
+        var down = Ceiling(output.Y.Rows, SimtFewRows.TileRows);
+        // Lines of 128 bytes where they make enough groups, else of 64; a small group has at least two parts.
+        var acrossBits = down * Ceiling(weight.ColumnQuads, 8) >= device.Accelerator.NumMultiprocessors ? 3 : 2;
+        acrossBits = Math.Min(acrossBits, Math.Max(0, BitOperations.Log2((uint)threads) - 1));
+        var tiles = checked(down * Ceiling(weight.ColumnQuads, 1 << acrossBits));
+        var arguments = new FewRowsArguments<TRows>(x, weight.Values, output, acrossBits, tiles, down);
+        device.Launch(kernel, GroupThread.Groups(device, tiles), threads, FewRowsFloats * threads, arguments);
     }
+
+    /// <summary>So few rows that tiles would leave most multiprocessors idle.</summary>
+    private static bool IsFew(IlgpuDevice device, QuadView y) =>
+        y.Rows <= SimtFewRows.TileRows || 4L * Ceiling(y.Rows, 64) * Ceiling(y.Columns, 64) <= device.Accelerator.NumMultiprocessors;
 
     /// <summary>
-    /// Bias, residual and activation, element by element. The thread that reads an element of the residual is the one that writes it in y:
-    /// they may be one tensor.
+    /// The tile that finishes first: as many rounds as the busiest multiprocessor has tiles, each as long as its share of k and what comes
+    /// before and after. Parts read more for each multiplication.
     /// </summary>
-    private static void StoreQuarter(Arguments arguments, ArrayView<float> shared, int row0, int column0, int columnBits, int elements)
+    /// <returns>log2 of the threads down, across and in parts; their sum is that of the group.</returns>
+    internal static (int DownBits, int AcrossBits, int PartBits) Shape(
+        int threads, bool parts, int multiprocessors, int rows, int columns, int inputs)
     {
-        for (var e = Group.IdxX; e < elements; e += Group.DimX)
+        const double firstLoadAndStores = 20; // in inputs
+        var bits = BitOperations.Log2((uint)threads);
+        var (best, least) = ((0, 0, 0), double.PositiveInfinity);
+        foreach (var (lessDown, lessAcross, slower) in ((int, int, double)[])[(0, 0, 1), (1, 0, 1.07), (0, 1, 1.07), (1, 1, 1.12)])
         {
-            var (row, column) = (row0 + (e >> columnBits), column0 + (e & ((1 << columnBits) - 1)));
-            if (row >= arguments.Y.Rows || column >= arguments.Y.Columns) continue;
-            var value = shared[e] + arguments.Bias[column];
-            if (arguments.Residual.Rows > 0) value += arguments.Residual[row % arguments.Residual.Rows, column];
-            arguments.Y[row, column] = SimtMath.Activate(arguments.Activation, value);
+            var (down, across, partBits) = ((bits / 2) - lessDown, ((bits + 1) / 2) - lessAcross, lessDown + lessAcross);
+            if (down < 0 || across < 0 || (partBits > 0 && !parts)) continue;
+            var tiles = (long)Ceiling(rows, 8 << down) * Ceiling(columns, 8 << across);
+            var rounds = (tiles + multiprocessors - 1) / multiprocessors;
+            var time = rounds * ((slower * inputs / (1 << partBits)) + firstLoadAndStores);
+            if (time < least) (best, least) = ((down, across, partBits), time);
         }
+
+        return best;
     }
 
-    /// <summary>
-    /// Quads from one k to the next in a staged slice of x: one more than the rows need, so that threads that store along k meet different
-    /// banks.
-    /// </summary>
-    private static int QuadStrideA(int down) => (2 * down) + 1;
+    private static int Ceiling(int value, int divisor) => (int)(((long)value + divisor - 1) / divisor);
 
-    /// <summary>Two slices, or a quarter of the tile: whichever is larger.</summary>
-    private static int SharedQuads(int acrossBits, int threads) =>
-        Math.Max(2 * Depth * (QuadStrideA(threads >> acrossBits) + (2 << acrossBits)), 4 * threads);
+    internal static void GemmMultiply(TileArguments<QuadRows> arguments) =>
+        SimtGemmTile.Multiply<QuadRows, int, EightSteps>(in arguments);
 
-    private static (int Count, int Across, int AcrossBits) Tiles(int threads, Tensor y)
-    {
-        var acrossBits = (BitOperations.Log2((uint)threads) + 1) / 2;
-        var (rows, columns) = (ThreadTile * (threads >> acrossBits), ThreadTile << acrossBits);
-        var across = (y.Columns + columns - 1) / columns;
-        return (checked(across * ((y.Rows + rows - 1) / rows)), across, acrossBits);
-    }
+    internal static void GemmMultiplyParts(TileArguments<QuadRows> arguments) =>
+        SimtGemmTile.Multiply<QuadRows, int, FourSteps>(in arguments);
+
+    internal static void GemmMultiplyScalars(TileArguments<ScalarRows> arguments) =>
+        SimtGemmTile.Multiply<ScalarRows, RowCursor, EightSteps>(in arguments);
+
+    internal static void GemmFewRows(FewRowsArguments<QuadRows> arguments) =>
+        SimtFewRows.Multiply<QuadRows, int>(in arguments);
+
+    internal static void GemmFewRowsScalars(FewRowsArguments<ScalarRows> arguments) =>
+        SimtFewRows.Multiply<ScalarRows, RowCursor>(in arguments);
 }

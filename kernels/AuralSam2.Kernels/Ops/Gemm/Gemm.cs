@@ -60,7 +60,7 @@ public static class Gemm
         switch (device)
         {
             case CpuDevice cpu: GemmCpu.Run(cpu, x, CpuPackedMatrix.For(cpu, weight), y, fusion); break;
-            case IlgpuDevice gpu: GemmGpu.Run(gpu, x, (GpuPackedMatrix)weight, y, fusion); break;
+            case IlgpuDevice gpu: GemmGpu.Run(gpu, x, weight, y, fusion); break;
             default: throw device.Unsupported("Gemm");
         }
     }

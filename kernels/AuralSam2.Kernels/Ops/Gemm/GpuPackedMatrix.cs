@@ -5,10 +5,14 @@ namespace AuralSam2.Kernels.Ops;
 
 /// <summary>
 /// A weight k-major, <c>[inputs, outputs]</c>: threads that own neighbouring columns read neighbouring floats. Rows are padded with zeros to
-/// whole quads, so that each of them starts on 16 bytes; the bias likewise.
+/// whole quads, so that each of them starts on 16 bytes, and the bias likewise; inputs are padded with zeros to whole slices, so that kernels
+/// need not ask where k ends.
 /// </summary>
 internal sealed class GpuPackedMatrix : PackedMatrix
 {
+    /// <summary>Inputs of the deepest slice that a kernel takes.</summary>
+    public const int MaxSlice = 16;
+
     private readonly IlgpuBuffer values;
     private readonly IlgpuBuffer biases;
 
@@ -17,7 +21,7 @@ internal sealed class GpuPackedMatrix : PackedMatrix
     {
         ColumnQuads = (outputs + 3) / 4;
         var columns = ColumnQuads * 4;
-        var transposed = new float[checked(Inputs * columns)];
+        var transposed = new float[checked((Inputs + MaxSlice - 1) / MaxSlice * MaxSlice * columns)];
         for (var o = 0; o < outputs; o++)
             for (var k = 0; k < Inputs; k++) transposed[(k * columns) + o] = weight[(o * Inputs) + k];
         var padded = new float[columns];
@@ -25,18 +29,26 @@ internal sealed class GpuPackedMatrix : PackedMatrix
 
         values = new IlgpuBuffer(device, transposed.Length);
         biases = new IlgpuBuffer(device, columns);
-        device.Upload(transposed, values.View(Inputs, columns));
+        device.Upload(transposed, values.View(transposed.Length));
         device.Upload(padded, biases.View(columns));
     }
+
+    /// <summary>The matrix as the kernels of a device read it.</summary>
+    /// <exception cref="ArgumentException">It was packed for another device.</exception>
+    public static GpuPackedMatrix For(IlgpuDevice device, PackedMatrix matrix) =>
+        matrix is GpuPackedMatrix packed && packed.values.Device == device
+            ? packed
+            : throw new ArgumentException(
+                $"a matrix [{matrix.Outputs}, {matrix.Inputs}] that was packed for another device is used on {device.Name}");
 
     /// <summary>Quads in a padded row.</summary>
     public int ColumnQuads { get; }
 
-    /// <summary><c>[inputs, column quads]</c>.</summary>
+    /// <summary><c>[padded inputs, column quads]</c>.</summary>
     public ArrayView<Float4> Values => values.Memory.Cast<Float4>();
 
-    /// <summary><c>[outputs]</c>, padded to quads.</summary>
-    public ArrayView<float> Bias => biases.Memory;
+    /// <summary><c>[column quads]</c>.</summary>
+    public ArrayView<Float4> Bias => biases.Memory.Cast<Float4>();
 
     protected override void Free()
     {

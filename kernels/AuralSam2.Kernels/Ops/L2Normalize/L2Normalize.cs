@@ -15,6 +15,7 @@ public static class L2Normalize
         switch (device)
         {
             case CpuDevice cpu: L2NormalizeCpu.Run(cpu, x, y); break;
+            case IlgpuDevice gpu: L2NormalizeGpu.Run(gpu, x, y); break;
             default: throw device.Unsupported("L2Normalize");
         }
     }

@@ -14,6 +14,10 @@ internal static class LayerNormCases
         yield return Of(3, 96, false, Activation.Sigmoid, gap: 3) with { Tiny = true };
         yield return Of(6, 20, false, Activation.None, inPlace: true) with { Tiny = true };
         yield return Of(9, 33, true, Activation.Relu, gap: 1, inPlace: true) with { Tiny = true };
+        // rows that a GPU reads four channels at a time, kept in registers and longer than that
+        yield return Of(5, 36, true, Activation.Gelu, gap: 4, inPlace: true) with { Tiny = true };
+        yield return Of(11, 8, false, Activation.None) with { Tiny = true };
+        yield return Of(3, 132, true, Activation.Relu, gap: 4) with { Tiny = true };
         yield return Of(129, 96, false, Activation.None, gap: 7);
         yield return Of(65, 47, true, Activation.Gelu, gap: 1);
         yield return Of(9, 16, true, Activation.Relu);

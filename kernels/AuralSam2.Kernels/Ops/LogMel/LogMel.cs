@@ -54,6 +54,7 @@ public static class LogMel
         switch (device)
         {
             case CpuDevice cpu: LogMelCpu.Run(cpu, samples, y); break;
+            case IlgpuDevice gpu: LogMelGpu.Run(gpu, samples, y); break;
             default: throw device.Unsupported("LogMel");
         }
     }
@@ -98,8 +99,7 @@ public static class LogMel
     public static double[] MelMatrix()
     {
         var matrix = new double[Bins * Bands];
-        var (lowest, highest) = (Mel(LowestHertz), Mel(HighestHertz));
-        var step = (highest - lowest) / (Bands + 1);
+        var (lowest, step) = MelScale();
         for (var bin = 1; bin < Bins; bin++)
         {
             var mel = Mel((double)bin * SampleRate / FftLength);
@@ -112,6 +112,13 @@ public static class LogMel
         }
 
         return matrix;
+    }
+
+    /// <summary>Where the first triangle begins, and what lies between two of them, in mel.</summary>
+    internal static (double Lowest, double Step) MelScale()
+    {
+        var (lowest, highest) = (Mel(LowestHertz), Mel(HighestHertz));
+        return (lowest, (highest - lowest) / (Bands + 1));
     }
 
     /// <summary>The mel scale of HTK.</summary>

@@ -8,8 +8,11 @@ internal static class MaskProductCases
     public static IEnumerable<OpCase> All()
     {
         yield return Of(2, 6, 5, 0) with { Tiny = true };
-        yield return Of(1, 1, 1, 0);
-        yield return Of(3, 0, 4, 0);
+        yield return Of(1, 1, 1, 0) with { Tiny = true };
+        yield return Of(3, 0, 4, 0) with { Tiny = true };
+        yield return Of(6, 21, 32, 0) with { Tiny = true }; // more tokens than a GPU thread has at a time
+        yield return Of(4, 18, 8, 4) with { Tiny = true };
+        yield return Of(3, 19, 13, 2) with { Tiny = true };
         yield return Of(4, 1025, 32, 0); // two runs of pixels and one
         yield return Of(3, 77, 35, 3);
 

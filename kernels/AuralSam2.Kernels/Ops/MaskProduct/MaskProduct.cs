@@ -18,6 +18,7 @@ public static class MaskProduct
         switch (device)
         {
             case CpuDevice cpu: MaskProductCpu.Run(cpu, tokens, pixels, y); break;
+            case IlgpuDevice gpu: MaskProductGpu.Run(gpu, tokens, pixels, y); break;
             default: throw device.Unsupported("MaskProduct");
         }
     }

@@ -11,7 +11,10 @@ internal static class MaxPool2x2Cases
         yield return Of(0, 5, 7, 33);
         yield return Of(3, 9, 2, 17);
         yield return Of(2, 2, 3, 16);
-        yield return Of(0, 1, 4, 8); // nothing is left
+        yield return Of(3, 5, 7, 4) with { Tiny = true }; // every image loses a row and a column
+        yield return Of(2, 3, 2, 6) with { Tiny = true };
+        yield return Of(0, 2, 3, 5) with { Tiny = true }; // one pixel is left
+        yield return Of(0, 1, 4, 8) with { Tiny = true }; // nothing is left
 
         yield return Of(0, 256, 256, 192) with { Real = true }; // Hiera t, block 1
         yield return Of(10, 96, 64, 64) with { Real = true }; // VGGish, 5 s stereo

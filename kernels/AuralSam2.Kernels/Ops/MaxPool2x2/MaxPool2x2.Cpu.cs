@@ -21,7 +21,7 @@ internal static unsafe class MaxPool2x2Cpu
         });
     }
 
-    /// <summary>y = max(a, b, c, d), element by element; q-pool inside attention uses it too.</summary>
+    /// <summary>y = max(a, b, c, d), element by element, NaN where one of them is; q-pool inside attention uses it too.</summary>
     public static void Maximum(CpuIsa isa, int n, float* a, float* b, float* c, float* d, float* y)
     {
         switch (isa)
@@ -39,7 +39,7 @@ internal static unsafe class MaxPool2x2Cpu
     {
         var j = 0;
         for (; j + S.Width <= n; j += S.Width)
-            S.Store(S.Max(S.Max(S.Load(a + j), S.Load(b + j)), S.Max(S.Load(c + j), S.Load(d + j))), y + j);
+            S.Store(S.MaxOrNaN(S.MaxOrNaN(S.Load(a + j), S.Load(b + j)), S.MaxOrNaN(S.Load(c + j), S.Load(d + j))), y + j);
         for (; j < n; j++) y[j] = MathF.Max(MathF.Max(a[j], b[j]), MathF.Max(c[j], d[j]));
     }
 }

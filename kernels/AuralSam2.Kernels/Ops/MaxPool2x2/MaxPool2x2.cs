@@ -18,6 +18,7 @@ public static class MaxPool2x2
         switch (device)
         {
             case CpuDevice cpu: MaxPool2x2Cpu.Run(cpu, x, y); break;
+            case IlgpuDevice gpu: MaxPool2x2Gpu.Run(gpu, x, y); break;
             default: throw device.Unsupported("MaxPool2x2");
         }
     }

@@ -11,11 +11,15 @@ internal static class ResizeCases
         {
             yield return Of(0, 3, 4, 6, 8, mode) with { Tiny = true };
             yield return Of(2, 13, 9, 31, 20, mode); // up
-            yield return Of(0, 33, 29, 8, 7, mode); // down
+            yield return Of(6, 3, 5, 7, 9, mode) with { Tiny = true }; // planes
+            yield return Of(0, 33, 29, 8, 7, mode) with { Tiny = true }; // down
+            yield return Of(2, 19, 12, 5, 4, mode) with { Tiny = true };
             yield return Of(0, 10, 31, 23, 11, mode); // taller and narrower
-            yield return Of(0, 5, 1, 5, 3, mode); // one column
-            yield return Of(3, 7, 6, 7, 6, mode); // the same size: a copy
+            yield return Of(0, 5, 1, 5, 3, mode) with { Tiny = true }; // one column
+            yield return Of(3, 7, 6, 7, 6, mode) with { Tiny = true }; // the same size: a copy
         }
+
+        yield return Of(0, 2, 5003, 1, 2, ResizeMode.BilinearAntialiased) with { Tiny = true }; // a triangle wider than what a GPU holds of a row
 
         yield return Of(3, 256, 256, 1024, 1024, ResizeMode.Bilinear) with { Real = true }; // masks to the image
         yield return Of(1, 1024, 1024, 256, 256, ResizeMode.BilinearAntialiased) with { Real = true };
@@ -36,7 +40,8 @@ internal static class ResizeCases
             ],
             Flops = 8.0 * count * newHeight * newWidth,
             Bytes = 4.0 * count * (((double)height * width) + ((double)newHeight * newWidth)),
-            Budget = mode == ResizeMode.Nearest ? 0 : 5e-7, // weights rounded to float32, two short sums
+            // Weights rounded to float32, two short sums; under a wide triangle long ones, which cancel.
+            Budget = mode == ResizeMode.Nearest ? 0 : 5e-7 + (mode == ResizeMode.BilinearAntialiased ? SumBudget(height, newHeight, width, newWidth) : 0),
             Bind = (device, t) => new OpCall(() => Resize.Forward(device, t[0], t[1], mode)),
             Reference = v =>
             {
@@ -52,6 +57,9 @@ internal static class ResizeCases
             },
         };
     }
+
+    private static double SumBudget(double height, double newHeight, double width, double newWidth) =>
+        4e-8 * Math.Sqrt(Math.Max(1, height / newHeight) * Math.Max(1, width / newWidth));
 
     /// <summary>The inputs of one output along one axis: the mode's kernel sampled at the distance of every input, borders repeated.</summary>
     private static IEnumerable<(int Input, double Weight)> Axis(ResizeMode mode, int inputs, int outputs, int output)

@@ -35,6 +35,7 @@ public static class Resize
         switch (device)
         {
             case CpuDevice cpu: ResizeCpu.Run(cpu, x, y, mode); break;
+            case IlgpuDevice gpu: ResizeGpu.Run(gpu, x, y, mode); break;
             default: throw device.Unsupported("Resize");
         }
     }

@@ -9,10 +9,12 @@ internal static class RopeCases
     public static IEnumerable<OpCase> All()
     {
         yield return Of(2, 4, 4, 4) with { Tiny = true };
-        yield return Of(1, 8, 1, 1);
-        yield return Of(3, 20, 22, 18, gap: 3); // two frames and four rows without a position
+        yield return Of(1, 8, 1, 1) with { Tiny = true };
+        yield return Of(3, 20, 22, 18, gap: 3) with { Tiny = true }; // two frames and four rows without a position
+        yield return Of(2, 16, 9, 7, gap: 4) with { Tiny = true };
+        yield return Of(2, 12, 5, 5) with { Tiny = true }; // six pairs
         yield return Of(9, 64, 200, 170); // a frame breaks off
-        yield return Of(4, 8, 16, 0);
+        yield return Of(4, 8, 16, 0) with { Tiny = true };
 
         yield return Of(64, 256, 4096, 4096) with { Real = true }; // memory attention, queries
         yield return Of(64, 256, 28736, 28672) with { Real = true }; // keys of 7 frames, 16 pointers

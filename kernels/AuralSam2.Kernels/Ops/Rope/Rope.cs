@@ -53,6 +53,7 @@ public static class Rope
         switch (device)
         {
             case CpuDevice cpu: RopeCpu.Run(cpu, x, t, rows); break;
+            case IlgpuDevice gpu: RopeGpu.Run(gpu, x, t, rows); break;
             default: throw device.Unsupported("Rope");
         }
     }

@@ -8,11 +8,14 @@ internal static class TransposeCases
     public static IEnumerable<OpCase> All()
     {
         yield return Of(0, 3, 5) with { Tiny = true };
-        yield return Of(0, 1, 37);
-        yield return Of(0, 37, 1);
-        yield return Of(0, 16, 32);
-        yield return Of(3, 33, 17);
-        yield return Of(2, 0, 4);
+        yield return Of(0, 1, 37) with { Tiny = true };
+        yield return Of(0, 37, 1) with { Tiny = true };
+        yield return Of(0, 16, 32) with { Tiny = true };
+        yield return Of(3, 33, 17) with { Tiny = true };
+        yield return Of(2, 36, 40) with { Tiny = true }; // GPU tiles are cut both ways
+        yield return Of(2, 35, 8) with { Tiny = true }; // only x starts its rows on 16 bytes
+        yield return Of(2, 8, 35) with { Tiny = true }; // only y does
+        yield return Of(2, 0, 4) with { Tiny = true };
 
         yield return Of(0, 65536, 96) with { Real = true }; // a feature map to channel-first
         yield return Of(5, 4096, 128) with { Real = true }; // AuralFuser, 5 frames

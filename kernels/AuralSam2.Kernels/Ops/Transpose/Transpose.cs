@@ -19,6 +19,7 @@ public static class Transpose
         switch (device)
         {
             case CpuDevice cpu: TransposeCpu.Run(cpu, x, y); break;
+            case IlgpuDevice gpu: TransposeGpu.Run(gpu, x, y); break;
             default: throw device.Unsupported("Transpose");
         }
     }

@@ -8,7 +8,9 @@ internal static class Upsample2xCases
     public static IEnumerable<OpCase> All()
     {
         yield return Of(2, 3, 5) with { Tiny = true };
-        yield return Of(1, 1, 1);
+        yield return Of(1, 1, 1) with { Tiny = true };
+        yield return Of(1, 1, 6) with { Tiny = true };
+        yield return Of(3, 2, 8) with { Tiny = true };
         yield return Of(7, 5, 33);
 
         yield return Of(32, 32, 256) with { Real = true };

@@ -18,6 +18,7 @@ public static class Upsample2x
         switch (device)
         {
             case CpuDevice cpu: Upsample2xCpu.AddNearest(cpu, x, y); break;
+            case IlgpuDevice gpu: Upsample2xGpu.AddNearest(gpu, x, y); break;
             default: throw device.Unsupported("Upsample2x");
         }
     }

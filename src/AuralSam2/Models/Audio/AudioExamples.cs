@@ -25,7 +25,7 @@ public sealed class AudioExamples
     public AudioExamples(Device device, Waveform sound)
     {
         if (sound.Length == 0) throw new ArgumentException("the sound has no samples", nameof(sound));
-        var used = Resampler.Resample(new Waveform(sound.SampleRate, [.. sound.Channels.Take(Channels)]), LogMel.SampleRate, device.Parallelism);
+        var used = Resampler.Resample(new Waveform(sound.SampleRate, [.. sound.Channels.Take(Channels)]), LogMel.SampleRate, device.HostThreads);
         var left = LogMelOf(device, used.Channels[0]);
         channels = [left, used.Channels.Count == 1 ? left : LogMelOf(device, used.Channels[1])];
         melFrames = left.Length / LogMel.Bands;

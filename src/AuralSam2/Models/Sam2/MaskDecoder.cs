@@ -5,10 +5,10 @@ namespace AuralSam2.Models.Sam2;
 
 /// <summary>What the decoder says about one frame, before a mask is chosen.</summary>
 /// <param name="Masks">Logits <c>[4, 4 grid, 4 grid]</c>: the single mask, then three of different extent.</param>
-/// <param name="Ious">Estimated quality of each, 4 values in 0 .. 1.</param>
+/// <param name="Ious"><c>[1, 4]</c>: estimated quality of each, 0 .. 1.</param>
 /// <param name="MaskTokens"><c>[4, 256]</c>: the tokens that made the masks.</param>
-/// <param name="ObjectLogit">Above 0: an object is there.</param>
-internal readonly record struct DecodedMasks(Tensor Masks, float[] Ious, Tensor MaskTokens, float ObjectLogit);
+/// <param name="ObjectLogit"><c>[1, 1]</c>, above 0: an object is there.</param>
+internal readonly record struct DecodedMasks(Tensor Masks, Tensor Ious, Tensor MaskTokens, Tensor ObjectLogit);
 
 /// <summary>Masks from an image embedding and prompts (SPEC 3).</summary>
 internal sealed class MaskDecoder
@@ -78,13 +78,13 @@ internal sealed class MaskDecoder
     /// <param name="audio">Audio prompts, or null.</param>
     /// <param name="name">Prefix in fixtures.</param>
     /// <param name="observe">Sees the stages.</param>
-    /// <returns>Masks and tokens rented in the caller's scope.</returns>
+    /// <returns>Tensors rented in the caller's scope.</returns>
     public DecodedMasks Forward(
         Tensor image, Tensor positions, Tensor sparse, Tensor stride4, Tensor stride8,
         AudioPrompts? audio = null, string name = "", StageObserver? observe = null)
     {
         var grid = stride8.Shape[0] / 2;
-        var masks = device.Rent(Masks, 4 * grid, 4 * grid);
+        Tensor masks = device.Rent(Masks, 4 * grid, 4 * grid), ious = device.Rent(1, Masks), objectLogit = device.Rent(1, 1);
         var own = FirstMaskToken + Masks;
         var tokens = device.Rent(own + (sparse.IsEmpty ? 0 : sparse.Rows), Channels);
         using var scope = device.Scope();
@@ -125,12 +125,8 @@ internal sealed class MaskDecoder
             hypernetworks[i].Forward(maskTokens.Slice(i, 1), vectors.Slice(i, 1), $"{name}output_hypernetworks_mlps.{i}", observe);
         MaskProduct.Forward(device, vectors, full, masks);
 
-        Tensor ious = device.Rent(1, Masks), objectLogit = device.Rent(1, 1);
         iouHead.Forward(tokens.Slice(1, 1), ious, name + "iou_prediction_head", observe);
         objectHead.Forward(tokens.Slice(0, 1), objectLogit, name + "pred_obj_score_head", observe);
-        float[] iouValues = new float[Masks], objectValue = new float[1];
-        device.Download(ious, iouValues);
-        device.Download(objectLogit, objectValue);
-        return new DecodedMasks(masks, iouValues, maskTokens, objectValue[0]);
+        return new DecodedMasks(masks, ious, maskTokens, objectLogit);
     }
 }

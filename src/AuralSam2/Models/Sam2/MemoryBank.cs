@@ -27,18 +27,22 @@ internal sealed class MemoryBank : IDisposable
     private readonly List<Entry> conditioning = [];
     private readonly SortedDictionary<int, Entry> others = [];
     private readonly Stack<Entry> free = new();
+    private readonly List<DeviceBuffer> buffers = [];
 
-    /// <summary>Starts an empty memory.</summary>
+    /// <summary>Starts an empty memory with room for a clip with one conditioning frame; more of them make more room.</summary>
     /// <param name="device">Where memories live.</param>
     /// <param name="weights">Time encodings.</param>
     /// <param name="cells">Cells of the stride-16 grid.</param>
+    /// <param name="frames">Frames of the clip.</param>
     /// <param name="onlyPastPointers">Whether frames before a conditioning frame do not see its pointer.</param>
-    public MemoryBank(Device device, MemoryWeights weights, int cells, bool onlyPastPointers)
+    public MemoryBank(Device device, MemoryWeights weights, int cells, int frames, bool onlyPastPointers)
     {
         this.onlyPastPointers = onlyPastPointers;
         this.device = device;
         this.weights = weights;
         this.cells = cells;
+        // The conditioning frame, as many frames as pointers look back, and the one that is being added.
+        MakeRoom(Math.Min(frames, MaxPointers + 2));
     }
 
     /// <summary>A frame's memory: where the mask encoder and the pointer head write.</summary>
@@ -59,9 +63,8 @@ internal sealed class MemoryBank : IDisposable
             others.Remove(old);
         }
 
-        var entry = free.TryPop(out var used)
-            ? used with { Frame = frame }
-            : new Entry(frame, device.AllocateTensor(cells, Channels), device.AllocateTensor(1, PointerChannels));
+        if (free.Count == 0) MakeRoom(1);
+        var entry = free.Pop() with { Frame = frame };
         if (isConditioning) conditioning.Add(entry);
         else others[frame] = entry;
         return entry;
@@ -110,15 +113,18 @@ internal sealed class MemoryBank : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var entry in conditioning.Concat(others.Values).Concat(free))
-        {
-            entry.Features.Buffer.Dispose();
-            entry.Pointer.Buffer.Dispose();
-        }
-
+        foreach (var buffer in buffers) buffer.Dispose();
+        buffers.Clear();
         conditioning.Clear();
         others.Clear();
         free.Clear();
+    }
+
+    private void MakeRoom(int entries)
+    {
+        Tensor features = device.AllocateTensor(entries, cells, Channels), pointers = device.AllocateTensor(entries, 1, PointerChannels);
+        buffers.AddRange([features.Buffer, pointers.Buffer]);
+        for (var i = entries - 1; i >= 0; i--) free.Push(new Entry(Frame: -1, features.At(i), pointers.At(i)));
     }
 }
 

@@ -82,7 +82,13 @@ internal sealed class Sam2Network
         Elementwise.Threshold(device, mask.HighMask, scaled.Reshape(size, size), 0f, MaskShift, MaskScale + MaskShift);
         MemoryEncoder.Forward(
             features.Reshape(grid, grid, FpnNeck.Channels), scaled, entry.Features.Reshape(grid, grid, MemoryEncoder.MemoryChannels));
-        if (!Memory.AbsentObject.IsEmpty && mask.ObjectLogit <= 0) Elementwise.Add(device, entry.Features, Memory.AbsentObject, entry.Features);
+        if (!Memory.AbsentObject.IsEmpty)
+        {
+            var absent = device.Rent(entry.Features.Rows, entry.Features.Columns);
+            Elementwise.Add(device, entry.Features, Memory.AbsentObject, absent);
+            Select.Where(device, mask.ObjectLogit, entry.Features, absent, entry.Features);
+        }
+
         device.Copy(mask.Pointer, entry.Pointer);
     }
 }

@@ -19,16 +19,16 @@ internal readonly record struct SelectionOptions
     public bool MaskAbsentObjects { get; init; }
 }
 
-/// <summary>The answer for one frame.</summary>
+/// <summary>The answer for one frame, all of it on the device: a frame goes on to the next without a look from the host.</summary>
 /// <param name="LowMasks">All masks on offer, <c>[1 or 3, 4 grid, 4 grid]</c>.</param>
-/// <param name="Ious">Their predicted IoUs.</param>
+/// <param name="Ious">Their predicted IoUs, <c>[1, 1 or 3]</c>.</param>
 /// <param name="LowMask">The chosen one, <c>[4 grid, 4 grid]</c>.</param>
 /// <param name="HighMask">The chosen one at input size, <c>[size, size]</c>.</param>
-/// <param name="Best">Index of the chosen one in <paramref name="LowMasks"/>.</param>
+/// <param name="Best"><c>[1]</c>: index of the chosen one in <paramref name="LowMasks"/>.</param>
 /// <param name="Pointer">Object pointer, <c>[1, 256]</c>.</param>
-/// <param name="ObjectLogit">Above 0: an object is there.</param>
+/// <param name="ObjectLogit"><c>[1, 1]</c>, above 0: an object is there.</param>
 internal readonly record struct SelectedMask(
-    Tensor LowMasks, float[] Ious, Tensor LowMask, Tensor HighMask, int Best, Tensor Pointer, float ObjectLogit);
+    Tensor LowMasks, Tensor Ious, Tensor LowMask, Tensor HighMask, Tensor Best, Tensor Pointer, Tensor ObjectLogit);
 
 /// <summary>Chooses a mask and makes the object pointer (SPEC 3 "Selection" and 4).</summary>
 internal sealed class SamHeads
@@ -56,33 +56,51 @@ internal sealed class SamHeads
     /// <param name="decoded">The decoder's masks; overwritten when an absent object is masked out.</param>
     /// <param name="options">How.</param>
     /// <returns>Tensors are views of <paramref name="decoded"/> or rented in the caller's scope.</returns>
+    /// <remarks>The choice is made on the device. Only <see cref="SelectionOptions.DynamicViaStability"/> looks at a mask from the host.</remarks>
     public SelectedMask Select(in DecodedMasks decoded, in SelectionOptions options)
     {
-        var high = device.Rent(imageSize, imageSize);
-        var pointer = device.Rent(1, Channels);
-        var present = decoded.ObjectLogit > 0;
-        var (first, count) = options.Multimask ? (1, 3) : (0, 1);
-        if (!options.Multimask && options.DynamicViaStability && Stability(decoded.Masks.At(0)) < options.StabilityThreshold)
-            first = 1 + Best(decoded.Ious.AsSpan(1));
-        if (options.MaskAbsentObjects && !present) device.Fill(decoded.Masks, AbsentLogit);
+        var (height, width) = (decoded.Masks.Shape[1], decoded.Masks.Shape[2]);
+        Tensor high = device.Rent(imageSize, imageSize), pointer = device.Rent(1, Channels), best = device.Rent(1);
+        var unstable = !options.Multimask && options.DynamicViaStability && Stability(decoded.Masks.At(0)) < options.StabilityThreshold;
+        if (options.MaskAbsentObjects) HideAbsent(decoded);
 
-        var best = options.Multimask ? Best(decoded.Ious.AsSpan(1)) : 0;
-        var low = decoded.Masks.At(first + best);
+        // The single mask is the first of four; the other three are of different extent.
+        Tensor offered = decoded.Masks.Slice(1, 3), ious = decoded.Ious.SliceColumns(1, 3), token = decoded.MaskTokens.Slice(0, 1);
+        Tensor low, lows, quality;
+        if (options.Multimask)
+        {
+            (low, lows, quality) = (device.Rent(height, width), offered, ious);
+            token = device.Rent(1, Channels);
+            Kernels.Ops.Select.Best(device, ious, offered, low, index: best);
+            Kernels.Ops.Select.Best(device, ious, decoded.MaskTokens.Slice(1, 3), token);
+        }
+        else
+        {
+            device.Fill(best, 0);
+            (low, lows, quality) = (decoded.Masks.At(0), decoded.Masks.Slice(0, 1), decoded.Ious.SliceColumns(0, 1));
+            if (unstable)
+            {
+                // The token of a mask that is swapped in for stability is not used: the pointer stays that of the single mask.
+                (low, quality) = (device.Rent(height, width), device.Rent(1, 1));
+                lows = low.Reshape(1, height, width);
+                Kernels.Ops.Select.Best(device, ious, offered, low);
+                Kernels.Ops.Select.Best(device, ious, ious.Reshape(3, 1), quality);
+            }
+        }
+
         Resize.Forward(device, low, high, ResizeMode.Bilinear);
-        // The token of a mask that was swapped in for stability is not used: the pointer stays that of the single mask.
-        var token = decoded.MaskTokens.Slice(options.Multimask ? 1 + best : 0, 1);
-        if (present) pointerHead.Forward(token, pointer);
-        else device.Copy(absentPointer, pointer);
-        return new SelectedMask(
-            decoded.Masks.Slice(first, count), decoded.Ious.AsSpan(first, count).ToArray(), low, high, best, pointer, decoded.ObjectLogit);
+        pointerHead.Forward(token, pointer);
+        Kernels.Ops.Select.Where(device, decoded.ObjectLogit, pointer, absentPointer, pointer);
+        return new SelectedMask(lows, quality, low, high, best, pointer, decoded.ObjectLogit);
     }
 
-    private static int Best(ReadOnlySpan<float> ious)
+    /// <summary>Overwrites all masks where no object is there.</summary>
+    private void HideAbsent(in DecodedMasks decoded)
     {
-        var best = 0;
-        for (var i = 1; i < ious.Length; i++)
-            if (ious[i] > ious[best]) best = i;
-        return best;
+        using var scope = device.Scope();
+        var hidden = device.Rent(decoded.Masks.Shape[0], decoded.Masks.Shape[1], decoded.Masks.Shape[2]);
+        device.Fill(hidden, AbsentLogit);
+        Kernels.Ops.Select.Where(device, decoded.ObjectLogit, decoded.Masks, hidden, decoded.Masks);
     }
 
     /// <summary>Share of the generous mask that also is in the strict one: IoU of the mask cut at +-delta.</summary>

@@ -1,11 +1,11 @@
+using System.Collections.Concurrent;
+using AuralSam2.Kernels;
 using AuralSam2.Kernels.Simt;
 using ILGPU;
-using ILGPU.Backends.EntryPoints;
 using ILGPU.Backends.PTX;
-using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
 
-namespace AuralSam2.Kernels.Tests.Gpu;
+namespace AuralSam2.Bench.Compiled;
 
 /// <summary>Compiles kernels to PTX on a machine without a GPU and without a driver.</summary>
 internal static class PtxCompiler
@@ -17,12 +17,17 @@ internal static class PtxCompiler
         ["sm_90"] = CudaArchitecture.SM_90,
     };
 
-    /// <summary>The PTX text of one kernel. A context of its own for each: after a failed compile a context refuses further work.</summary>
-    public static string Compile(GpuKernel kernel, CudaArchitecture architecture)
+    private static readonly ConcurrentDictionary<(GpuKernel, CudaArchitecture), string> Texts = [];
+
+    /// <summary>The PTX text of one kernel, made once in a process.</summary>
+    public static string Compile(GpuKernel kernel, CudaArchitecture architecture) =>
+        Texts.GetOrAdd((kernel, architecture), key => Translate(key.Item1, key.Item2));
+
+    /// <summary>A context of its own for each: after a failed compile a context refuses further work.</summary>
+    private static string Translate(GpuKernel kernel, CudaArchitecture architecture)
     {
         using var context = Context.Create(builder => IlgpuDevice.Configure(builder));
         using var backend = new PTXBackend(context, architecture, CudaInstructionSet.ISA_78, nvvmAPI: null!);
-        var entry = EntryPointDescription.FromExplicitlyGroupedKernel(kernel.Method);
-        return ((PTXCompiledKernel)backend.Compile(entry, new KernelSpecialization(kernel.GroupSize, minNumGroupsPerMultiprocessor: null))).PTXAssembly;
+        return new KernelCompiler(backend, cache: null).Compile(kernel, kernel.GroupSize).PTXAssembly;
     }
 }

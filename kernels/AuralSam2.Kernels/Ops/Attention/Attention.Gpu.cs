@@ -1,0 +1,44 @@
+using AuralSam2.Kernels.Simt;
+using ILGPU;
+
+namespace AuralSam2.Kernels.Ops;
+
+/// <summary>Attention of sequences on a GPU.</summary>
+internal static class AttentionGpu
+{
+    public static readonly GpuKernel<FlashArguments<SequenceMap>> Narrow = FlashWidth.Narrow.Kernel<SequenceMap>(Attend64);
+    public static readonly GpuKernel<FlashArguments<SequenceMap>> Medium = FlashWidth.Medium.Kernel<SequenceMap>(Attend96);
+    public static readonly GpuKernel<FlashArguments<SequenceMap>> Wide = FlashWidth.Wide.Kernel<SequenceMap>(Attend256);
+    public static readonly GpuKernel<CombineArguments<SequenceMap>> Combine = new(AttendCombine, FlashCombine.Threads, FlashCombine.Threads * FlashCombine.SharedFloats);
+
+    private static readonly FlashKernels<SequenceMap> Kernels = new(Narrow, Medium, Wide, Combine);
+
+    public static void Run(IlgpuDevice device, Tensor q, Tensor k, Tensor v, Tensor y, int heads, int batch, float? linearScale = null)
+    {
+        if (q.Rows == 0) return;
+        var (queries, keys) = (q.Rows / batch, k.Rows / batch);
+        Kernels.Run(
+            device, (q, k, v, y), padding: default, new SequenceMap(queries, keys),
+            new FlashShape(batch, heads, queries, keys, q.Columns / heads, Corners: 1), linearScale);
+    }
+
+    internal static void Attend64(FlashArguments<SequenceMap> arguments) => new FlashGroup<SequenceMap>(arguments).AttendNarrow();
+
+    internal static void Attend96(FlashArguments<SequenceMap> arguments) => new FlashGroup<SequenceMap>(arguments).AttendMedium();
+
+    internal static void Attend256(FlashArguments<SequenceMap> arguments) => new FlashGroup<SequenceMap>(arguments).AttendWide();
+
+    internal static void AttendCombine(CombineArguments<SequenceMap> arguments) => FlashCombine.Run(arguments);
+}
+
+/// <summary>Sequences lie one behind the other.</summary>
+internal readonly record struct SequenceMap(int Queries, int Keys) : ITokenMap
+{
+    public static bool HasPadding => false;
+
+    public int Query(int sequence, int query, int corner) => (sequence * Queries) + query;
+
+    public int Key(int sequence, int key) => (sequence * Keys) + key;
+
+    public int Output(int sequence, int query) => (sequence * Queries) + query;
+}
