@@ -41,7 +41,7 @@ public sealed class SegmentTests : IDisposable
         using var json = JsonDocument.Parse(run.Out);
         var root = json.RootElement;
         Assert.Equal(
-            ["tool", "version", "clip", "model", "image_size", "weights", "trained", "device", "device_note", "threads", "input", "options", "frames", "timings", "peak_memory_mb"],
+            ["tool", "version", "clip", "model", "image_size", "weights", "weight_files", "trained", "device", "device_note", "threads", "input", "options", "frames", "timings", "peak_memory_mb"],
             root.EnumerateObject().Select(p => p.Name));
         Assert.Equal("AuralSAM2 b+", root.GetProperty("model").GetString());
         Assert.False(root.GetProperty("trained").GetBoolean());
