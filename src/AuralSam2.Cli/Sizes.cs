@@ -6,7 +6,7 @@ internal static class Sizes
     /// <summary>12345678 becomes "12.3 M".</summary>
     public static string Count(long count) => count switch
     {
-        < 10_000 => $"{count}",
+        < 10_000 => $"{count:N0}",
         < 1_000_000 => $"{count / 1e3:0.0} k",
         _ => $"{count / 1e6:0.0} M",
     };
@@ -14,7 +14,7 @@ internal static class Sizes
     /// <summary>12345678 becomes "12.3 MB": powers of ten, as downloads are listed.</summary>
     public static string Bytes(long bytes) => bytes switch
     {
-        < 10_000 => $"{bytes} bytes",
+        < 10_000 => $"{bytes:N0} bytes",
         < 1_000_000 => $"{bytes / 1e3:0.0} kB",
         < 1_000_000_000 => $"{bytes / 1e6:0.0} MB",
         _ => $"{bytes / 1e9:0.00} GB",

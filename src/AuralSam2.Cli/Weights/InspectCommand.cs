@@ -31,9 +31,9 @@ internal sealed class InspectCommand : Command
         output.WriteLine($"{document.File}: {document.Is}");
         if (document.CutShort is { } lack) Line("CUT SHORT", $"{lack}; its tensors can be listed, not loaded");
         Line("format", document.Location.Length == 0 ? document.Format : $"{document.Format}, weights under '{Plain(document.Location)}'");
-        Line("size", $"{Sizes.Bytes(document.Bytes)} ({document.Bytes:N0} bytes)");
+        Line("size", Sizes.Bytes(document.Bytes));
         Line("tensors", $"{document.Tensors.Count:N0} ({string.Join(", ", document.Tensors.CountBy(t => t.Dtype).Select(d => $"{d.Value:N0} {d.Key}"))})");
-        Line("parameters", $"{Sizes.Count(document.Parameters)} ({document.Parameters:N0}), {Sizes.Bytes(document.TensorBytes)} of data");
+        Line("parameters", $"{document.Parameters:N0}, {Sizes.Bytes(document.TensorBytes)} of data");
         if (document.Misfit is { } misfit) Line("problem", misfit);
         if (document.Ignored.Count > 0) Line("ignored", $"{string.Join(", ", document.Ignored.Select(Plain))}: no weights");
         if (document.Tensors.Count(t => !t.Used) is var unused and > 0)

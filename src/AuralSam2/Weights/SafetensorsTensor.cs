@@ -117,12 +117,24 @@ public sealed class SafetensorsTensor
             {
                 var part = floats.AsSpan(0, (int)Math.Min(left, ChunkElements));
                 WeightFile.ReadFloats(elements, entry.DType, part);
+                if (dtype == SafetensorsDType.F16) EnsureHalves(file, entry, part);
                 WriteFloats(stream, part, dtype);
             }
         }
         finally
         {
             ArrayPool<float>.Shared.Return(floats);
+        }
+    }
+
+    /// <summary>An infinity in the place of a weight would only show as a mask that is wrong everywhere.</summary>
+    private static void EnsureHalves(WeightFile file, WeightEntry entry, ReadOnlySpan<float> values)
+    {
+        foreach (var value in values)
+        {
+            if (!float.IsFinite(value) || !Half.IsInfinity((Half)value)) continue;
+            throw new WeightsException($"{file.Path}: tensor {WeightsException.Quote(entry.Name)} holds {value}, beyond what F16 can; " +
+                "write BF16 or F32");
         }
     }
 

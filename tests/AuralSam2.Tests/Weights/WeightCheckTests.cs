@@ -86,22 +86,20 @@ public class WeightCheckTests
         Assert.False(reading.Declaring);
     }
 
-    /// <summary>A source of names and shapes; every value is the same.</summary>
+    /// <summary>A source of names and shapes.</summary>
     private sealed class NamedTensors(string description, params (string Name, int[] Shape)[] tensors) : IWeightSource
     {
-        public const float Value = 7;
-
-        public bool Disposed { get; private set; }
-
         public string Description => description;
 
         public IReadOnlyCollection<string> Names => [.. tensors.Select(t => t.Name)];
 
         public IReadOnlyList<int>? ShapeOf(string name, IReadOnlyList<int> expected) => tensors.FirstOrDefault(t => t.Name == name).Shape;
 
-        public void Read(string name, IReadOnlyList<int> shape, Span<float> destination) => destination.Fill(Value);
+        public void Read(string name, IReadOnlyList<int> shape, Span<float> destination) => destination.Clear();
 
-        public void Dispose() => Disposed = true;
+        public void Dispose()
+        {
+        }
     }
 
     /// <summary>Progress without a synchronisation context.</summary>

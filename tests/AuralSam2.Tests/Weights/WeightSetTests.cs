@@ -157,6 +157,25 @@ public sealed class WeightSetTests : IDisposable
         Assert.Contains("SAM2 is in both", Message(() => WeightSet.Open(path, other)));
     }
 
+    [Fact]
+    public void A_name_in_two_files_names_both()
+    {
+        var first = folder.Safetensors("first.safetensors", [("no_mem_embed", [1, 1, 256]), ("adapter.weight", [2])]);
+        var second = folder.Safetensors("second.safetensors", [("aural_fuser.train_proj_v1.proj.1.bias", [128]), ("adapter.weight", [2])]);
+        Assert.Equal($"{second}: tensor 'adapter.weight' is also in {first}; leave out one of the two", Message(() => WeightSet.Open(first, second)));
+    }
+
+    [Fact]
+    public void A_value_beyond_a_half_is_not_written_as_infinity()
+    {
+        var path = folder.File("large.safetensors");
+        SafetensorsWriter.Write(path, null, [SafetensorsTensor.Of("no_mem_embed", [2], new float[] { float.PositiveInfinity, 70000 })]);
+        using var set = WeightSet.Open(path);
+        var output = folder.File("out.safetensors");
+        Assert.Contains("'no_mem_embed' holds 70000, beyond what F16 can; write BF16 or F32", Message(() => SafetensorsWriter.Write(output, null, set.ToSafetensors(SafetensorsDType.F16))));
+        SafetensorsWriter.Write(output, null, set.ToSafetensors(SafetensorsDType.BF16));
+    }
+
     [Theory]
     [InlineData(null)]
     [InlineData(SafetensorsDType.F32)]
