@@ -1,4 +1,6 @@
+using AuralSam2.Models.Fusion;
 using AuralSam2.Testing;
+using AuralSam2.Tests.Weights;
 using AuralSam2.Weights;
 
 namespace AuralSam2.Cli.Tests;
@@ -30,8 +32,20 @@ public sealed class RealBadInputTests : IDisposable
     [Fact]
     public void Weights_that_need_a_sentence()
     {
-        SafetensorsWriter.Write(folder["ref.safetensors"], null, [SafetensorsTensor.Of("aural_fuser.text_proj.0.bias", [1], new float[1])]);
-        Fails("ref.safetensors", "AVS weights", "--frames", "frames", "--audio", "sound.wav", "--weights", "ref.safetensors");
+        using var weights = new AuralSam2.Tests.Weights.TemporaryFolder();
+        var file = weights.Safetensors("ref.safetensors", SparseFiles.Parameters("mini", variant: FuserVariant.Ref));
+        Fails("ref.safetensors", "AVS weights", "--frames", "frames", "--audio", "sound.wav", "--weights", file);
+    }
+
+    [Fact]
+    public void Weights_of_another_size_than_asked_for()
+    {
+        using var weights = new AuralSam2.Tests.Weights.TemporaryFolder();
+        var file = weights.Safetensors("tiny.safetensors", SparseFiles.Parameters("t"));
+        CommandRun.OfProcess(
+            folder.Path, "segment", "--frames", "frames", "--audio", "sound.wav", "--weights", file, "--model", "mini", "--out", "out", "--force")
+            .FailsWith(2, "--model mini does not fit", "which is for t; leave --model out");
+        CheckUntouched();
     }
 
     [Fact]

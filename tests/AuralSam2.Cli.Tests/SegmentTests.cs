@@ -54,6 +54,27 @@ public sealed class SegmentTests : IDisposable
         Assert.True(root.GetProperty("timings").GetProperty("stages").TryGetProperty("encoding_images_s", out _));
     }
 
+    [Fact]
+    public void Weights_tell_the_model_and_are_named_in_the_result()
+    {
+        string[] files = [folder["a.pt"], folder["b.safetensors"]];
+        foreach (var file in files) File.WriteAllText(file, "");
+        string[] clip = ["--frames", Demo("frames"), "--audio", Demo("sound.wav"), "--out", folder["out"], "--force", "--weights", .. files];
+        foreach (var model in (string[][])[[], ["--model", "b+"]])
+        {
+            var run = Segment([.. clip, .. model, "--json"]);
+            Assert.Equal(0, run.Code);
+            Assert.Contains($"weights: {files[0]} brings everything: 3 tensors, 12.3 M parameters (safetensors)", run.ErrorLines);
+            using var json = JsonDocument.Parse(run.Out);
+            Assert.Equal("AuralSAM2 b+", json.RootElement.GetProperty("model").GetString());
+            Assert.Equal(string.Join(" + ", files), json.RootElement.GetProperty("weights").GetString());
+            Assert.Equal(files, json.RootElement.GetProperty("weight_files").EnumerateArray().Select(f => f.GetProperty("path").GetString()));
+        }
+
+        Segment([.. clip, "--model", "t"]).FailsWith(2, "--model t does not fit", "which is for b+; leave --model out");
+        Assert.Equal(2, engine.Loads);
+    }
+
     [Theory]
     [InlineData("--demo", "segment")]
     [InlineData("--audio", "segment", "--frames", "x", "--weights", "rule")]
