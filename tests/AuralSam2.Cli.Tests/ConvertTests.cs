@@ -26,7 +26,8 @@ public sealed class ConvertTests : IDisposable
                 $"weights: {sam2} brings SAM2 of unknown size: 1 tensors, 256 parameters (safetensors)", "writing out.safetensors ...",
             ],
             run.ErrorLines);
-        Assert.StartsWith($"wrote {Out}: AuralSAM2 (AVS) on SAM2 of unknown size without VGGish\n2 tensors, 384 parameters, ", run.Out, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"wrote {Out}: AuralSAM2 (AVS) on SAM2 of unknown size without VGGish\n2 tensors, 384 parameters, ", run.Out, StringComparison.Ordinal);
         Assert.EndsWith("A whole model takes VGGish as well: give both to segment --weights.\n", run.Out, StringComparison.Ordinal);
         using var written = SafetensorsFile.Open(Out);
         Assert.Equal(["aural_fuser.train_proj_v1.proj.1.bias", "no_mem_embed"], written.Names.Order());
