@@ -56,7 +56,15 @@ internal static class AuralCommand
         root.Subcommands.Add(new SegmentCommand(engine, streams, cancellation));
         root.Subcommands.Add(new VerifyCommand(engine, streams, cancellation));
         root.Subcommands.Add(new DevicesCommand(engine, streams));
-        AddExamples(root, "", "aural segment --demo", "aural segment --video drums.mp4 --weights auralsam2_t.safetensors", "aural devices");
+        root.Subcommands.Add(new InspectCommand(engine, streams));
+        root.Subcommands.Add(new ConvertCommand(engine, streams, cancellation));
+        AddExamples(
+            root,
+            "",
+            "aural segment --demo",
+            "aural segment --video drums.mp4 --weights sam2_hiera_large.pt vggish-10086976.pth auralsam2_avs_v1m.pth",
+            "aural inspect sam2_hiera_large.pt",
+            "aural devices");
         AddExamples(
             root.Subcommands[0],
             """
@@ -68,11 +76,17 @@ internal static class AuralCommand
 
             """,
             "aural segment --demo",
-            "aural segment --video drums.mp4 --fps 5 --weights auralsam2_t.safetensors --out drums",
-            "aural segment --frames frames/ --audio sound.wav --weights sam2.1_hiera_b+.safetensors fuser.safetensors --model b+",
+            "aural segment --video drums.mp4 --weights sam2_hiera_large.pt vggish-10086976.pth auralsam2_avs_v1m.pth",
+            "aural segment --frames frames/ --audio sound.wav --fps 5 --weights auralsam2_l.safetensors --out drums",
             "aural segment --video drums.mp4 --weights rule --json | jq .timings");
         AddExamples(root.Subcommands[1], "", "aural verify fixtures/*.safetensors", "aural verify encoder_t.safetensors --all --device cuda:1");
         AddExamples(root.Subcommands[2], "", "aural devices", "aural devices --json");
+        AddExamples(root.Subcommands[3], "", "aural inspect vggish-10086976.pth", "aural inspect sam2_hiera_large.pt --json | jq .model");
+        AddExamples(
+            root.Subcommands[4],
+            "",
+            "aural convert sam2_hiera_large.pt vggish-10086976.pth auralsam2_avs_v1m.pth auralsam2_l.safetensors",
+            "aural convert sam2.1_hiera_tiny.pt tiny.safetensors --dtype bf16 --force");
         return root;
     }
 

@@ -31,7 +31,12 @@ internal static class Failures
     public static int Report(Exception error, CommandStreams streams, string verb, bool interrupted)
     {
         var (line, code) = interrupted
-            ? (verb == "segment" ? "interrupted; no result was written" : "interrupted", ExitCode.Interrupted)
+            ? (verb switch
+            {
+                "segment" => "interrupted; no result was written",
+                "convert" => "interrupted; no file was written",
+                _ => "interrupted",
+            }, ExitCode.Interrupted)
             : Describe(error);
         if (code == ExitCode.WrongUsage) line = $"{line} (aural {verb}{(verb.Length > 0 ? " " : "")}--help shows how)";
         streams.Error.WriteLine($"aural: {OneLine(line)}");

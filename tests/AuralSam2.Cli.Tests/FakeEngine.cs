@@ -13,6 +13,9 @@ internal sealed class FakeEngine : IEngine
     /// <summary>Called before each answer.</summary>
     public Action<int> BeforeFrame { get; init; } = _ => { };
 
+    /// <summary>Called after each tensor that <see cref="WriteWeights"/> writes.</summary>
+    public Action<int> AfterTensorWritten { get; init; } = _ => { };
+
     /// <summary>Reports by file name for <see cref="Verify"/>.</summary>
     public Dictionary<string, FixtureReport> Fixtures { get; } = [];
 
@@ -34,6 +37,9 @@ internal sealed class FakeEngine : IEngine
 
     /// <summary>Choices that were opened.</summary>
     public List<string> Opened { get; } = [];
+
+    /// <summary>The model that files of weights are of.</summary>
+    public string WeightsAreOf { get; init; } = "b+";
 
     /// <summary>Models loaded so far.</summary>
     public int Loads { get; private set; }
@@ -103,10 +109,30 @@ internal sealed class FakeEngine : IEngine
     }
 
     /// <inheritdoc/>
-    public IWeightSource OpenWeights(IReadOnlyList<string> files) => new NoWeights(string.Join(", ", files));
+    public ModelWeights OpenWeights(IReadOnlyList<string> files) => new(
+        new NoWeights(string.Join(" + ", files)), WeightsAreOf, [.. files.Select(f => new ModelWeights.File(f, "safetensors", "everything", 3, 12_345_678))]);
 
     /// <inheritdoc/>
-    public IWeightSource RuleWeights(string seed) => new NoWeights($"rule (seed \"{seed}\")");
+    public ModelWeights RuleWeights(string seed) => new(new NoWeights($"rule (seed \"{seed}\")"), null, []);
+
+    /// <inheritdoc/>
+    public WeightFile OpenWeightFile(string file) => WeightFile.Open(file);
+
+    /// <inheritdoc/>
+    public WeightSet OpenWeightSet(IReadOnlyList<string> files) => WeightSet.Open(files);
+
+    /// <inheritdoc/>
+    public void WriteWeights(
+        string path, IReadOnlyDictionary<string, string> metadata, IEnumerable<SafetensorsTensor> tensors, IProgress<double> progress,
+        CancellationToken cancellation)
+    {
+        var written = 0;
+        SafetensorsWriter.Write(path, metadata, tensors, new AfterTensor(share =>
+        {
+            progress.Report(share);
+            AfterTensorWritten(written++);
+        }), cancellation);
+    }
 
     /// <inheritdoc/>
     public ISegmenter Load(Device device, string model, IWeightSource weights, IProgress<double> progress)
@@ -208,6 +234,11 @@ internal sealed class FakeEngine : IEngine
         public void Dispose()
         {
         }
+    }
+
+    private sealed class AfterTensor(Action<double> tell) : IProgress<double>
+    {
+        public void Report(double value) => tell(value);
     }
 
     private sealed class NoWeights(string description) : IWeightSource

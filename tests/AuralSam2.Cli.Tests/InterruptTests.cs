@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using AuralSam2.Tests.Weights;
 
 namespace AuralSam2.Cli.Tests;
 
@@ -66,6 +67,23 @@ public sealed class InterruptTests : IDisposable
         Assert.Equal(130, run.Code);
         Assert.Contains("aural: interrupted", run.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", run.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void A_conversion_leaves_nothing(int signals)
+    {
+        SkipWhereInterruptsAreIgnored();
+        using var weights = new AuralSam2.Tests.Weights.TemporaryFolder();
+        var file = weights.Safetensors("l.safetensors", SparseFiles.Parameters("l"));
+        using var command = new RunningCommand(folder.Path, [], "convert", file, "out.safetensors");
+        command.WaitFor("writing out.safetensors");
+        for (var i = 0; i < signals; i++) command.Signal("INT");
+        var run = command.End();
+        Assert.Equal((130, ""), (run.Code, run.Out));
+        if (signals == 1) run.FailsWith(130, "interrupted; no file was written");
+        Assert.Empty(folder.Names);
     }
 
     private string Snapshot() => string.Join('\n', Directory

@@ -22,6 +22,8 @@ public sealed class ProcessTests : IDisposable
     [InlineData("aural segment --frames", "segment", "--help")]
     [InlineData("aural verify fixtures", "verify", "-h")]
     [InlineData("aural devices --json", "devices", "--help")]
+    [InlineData("aural inspect vggish-10086976.pth", "inspect", "--help")]
+    [InlineData("aural convert sam2", "convert", "--help")]
     public void Help_shows_examples_and_exit_codes(string example, params string[] args)
     {
         var run = CommandRun.OfProcess(folder.Path, args);

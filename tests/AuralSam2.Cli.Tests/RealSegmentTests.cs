@@ -1,4 +1,7 @@
 using System.Text.Json;
+using AuralSam2.Models.Sam2;
+using AuralSam2.Tests.Weights;
+using AuralSam2.Weights;
 using SkiaSharp;
 
 namespace AuralSam2.Cli.Tests;
@@ -86,6 +89,27 @@ public sealed class RealSegmentTests : IDisposable
         Clips.Sound(folder["sound.wav"]);
         Succeed("segment", "--video", "clip.mp4", "--audio", "sound.wav", "--weights", "rule", "--model", "mini", "--out", "result");
         CheckResult("result", 2, 64, 48);
+    }
+
+    [Fact]
+    public void Checkpoints_in_any_order_tell_the_model()
+    {
+        using var weights = new AuralSam2.Tests.Weights.TemporaryFolder();
+        var all = SparseFiles.Parameters("mini", Sam2Version.V21);
+        string[] files =
+        [
+            weights.Torch("vggish.pth", all.Of(WeightParts.Vggish).Called(name => name["aural_fuser.vgg.".Length..])),
+            weights.Torch("fuser.pth", all.Of(WeightParts.Fuser).Called(name => "module." + name)),
+            weights.Safetensors("sam2.safetensors", all.Of(WeightParts.Sam2)),
+        ];
+        Clips.Frames(folder["frames"], 1);
+        Clips.Sound(folder["sound.wav"]);
+        var run = Succeed(["segment", "--frames", "frames", "--audio", "sound.wav", "--out", "result", "--weights", .. files]);
+        Assert.Contains($"weights: {files[0]} brings VGGish: 18 tensors, 72.1 M parameters (PyTorch checkpoint (legacy))", run.ErrorLines);
+        using var json = JsonDocument.Parse(File.ReadAllText(folder["result/result.json"]));
+        Assert.Equal("SAM2.1 mini + AuralFuser", json.RootElement.GetProperty("model").GetString());
+        Assert.Equal(files, json.RootElement.GetProperty("weight_files").EnumerateArray().Select(f => f.GetProperty("path").GetString()));
+        CheckResult("result", 1, 60, 44);
     }
 
     private CommandRun Succeed(params string[] args)

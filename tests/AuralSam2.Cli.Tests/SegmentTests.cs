@@ -41,7 +41,7 @@ public sealed class SegmentTests : IDisposable
         using var json = JsonDocument.Parse(run.Out);
         var root = json.RootElement;
         Assert.Equal(
-            ["tool", "version", "clip", "model", "image_size", "weights", "trained", "device", "device_note", "threads", "input", "options", "frames", "timings", "peak_memory_mb"],
+            ["tool", "version", "clip", "model", "image_size", "weights", "weight_files", "trained", "device", "device_note", "threads", "input", "options", "frames", "timings", "peak_memory_mb"],
             root.EnumerateObject().Select(p => p.Name));
         Assert.Equal("AuralSAM2 b+", root.GetProperty("model").GetString());
         Assert.False(root.GetProperty("trained").GetBoolean());
@@ -52,6 +52,27 @@ public sealed class SegmentTests : IDisposable
         Assert.Equal("masks/00001.png", frame.GetProperty("mask").GetString());
         Assert.Equal(4, frame.GetProperty("box").GetArrayLength());
         Assert.True(root.GetProperty("timings").GetProperty("stages").TryGetProperty("encoding_images_s", out _));
+    }
+
+    [Fact]
+    public void Weights_tell_the_model_and_are_named_in_the_result()
+    {
+        string[] files = [folder["a.pt"], folder["b.safetensors"]];
+        foreach (var file in files) File.WriteAllText(file, "");
+        string[] clip = ["--frames", Demo("frames"), "--audio", Demo("sound.wav"), "--out", folder["out"], "--force", "--weights", .. files];
+        foreach (var model in (string[][])[[], ["--model", "b+"]])
+        {
+            var run = Segment([.. clip, .. model, "--json"]);
+            Assert.Equal(0, run.Code);
+            Assert.Contains($"weights: {files[0]} brings everything: 3 tensors, 12.3 M parameters (safetensors)", run.ErrorLines);
+            using var json = JsonDocument.Parse(run.Out);
+            Assert.Equal("AuralSAM2 b+", json.RootElement.GetProperty("model").GetString());
+            Assert.Equal(string.Join(" + ", files), json.RootElement.GetProperty("weights").GetString());
+            Assert.Equal(files, json.RootElement.GetProperty("weight_files").EnumerateArray().Select(f => f.GetProperty("path").GetString()));
+        }
+
+        Segment([.. clip, "--model", "t"]).FailsWith(2, "--model t does not fit", "which is for b+; leave --model out");
+        Assert.Equal(2, engine.Loads);
     }
 
     [Theory]

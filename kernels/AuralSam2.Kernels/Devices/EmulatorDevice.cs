@@ -11,7 +11,7 @@ namespace AuralSam2.Kernels;
 /// <remarks>
 /// Every thread of a group is a thread of the operating system and every barrier a rendezvous of them. One thread per group, the default,
 /// is by far the fastest; larger groups exercise the sharing between threads. The groups of a launch are shared out among multiprocessors,
-/// which run side by side; no result depends on how many there are.
+/// which run side by side; how many there are decides, as on a GPU, how some ops cut their work.
 /// </remarks>
 public sealed class EmulatorDevice : IlgpuDevice
 {

@@ -1,6 +1,7 @@
 using AuralSam2.Kernels;
 using AuralSam2.Media;
 using AuralSam2.Models.Audio;
+using AuralSam2.Models.Fusion;
 using AuralSam2.Predictors;
 using AuralSam2.Verification;
 using AuralSam2.Weights;
@@ -38,26 +39,33 @@ internal sealed class Engine : IEngine
 
     public void WriteRgb(string path, RgbImage image) => PngWriter.WriteRgb(path, image);
 
-    public IWeightSource OpenWeights(IReadOnlyList<string> files)
+    public ModelWeights OpenWeights(IReadOnlyList<string> files)
     {
-        var opened = new List<SafetensorsFile>();
+        var weights = OpenWeightSet(files);
         try
         {
-            foreach (var file in files) opened.Add(SafetensorsFile.Open(file));
-            IWeightSource weights = opened.Count == 1 ? opened[0] : new CompositeWeights([.. opened]);
-            if (weights.Names.Any(name => name.StartsWith("aural_fuser.text_proj.", StringComparison.Ordinal)))
+            weights.EnsureModel();
+            if (weights.Kind.Variant == FuserVariant.Ref)
                 throw new WeightsException(
                     $"{weights.Description}: these are Ref-AVS weights, which need a sentence beside the sound; this version takes none: pass AVS weights");
-            return weights;
+            return new ModelWeights(weights, weights.Kind.Model, [.. weights.Contributions.Select(ModelWeights.File.Of)]);
         }
         catch
         {
-            foreach (var file in opened) file.Dispose();
+            weights.Dispose();
             throw;
         }
     }
 
-    public IWeightSource RuleWeights(string seed) => new RuleWeights(seed);
+    public ModelWeights RuleWeights(string seed) => new(new RuleWeights(seed), null, []);
+
+    public WeightFile OpenWeightFile(string file) => WeightFile.Open(file);
+
+    public WeightSet OpenWeightSet(IReadOnlyList<string> files) => WeightSet.Open(files);
+
+    public void WriteWeights(
+        string path, IReadOnlyDictionary<string, string> metadata, IEnumerable<SafetensorsTensor> tensors, IProgress<double> progress,
+        CancellationToken cancellation) => SafetensorsWriter.Write(path, metadata, tensors, progress, cancellation);
 
     public ISegmenter Load(Device device, string model, IWeightSource weights, IProgress<double> progress) =>
         new EngineSegmenter(AuralSam2Model.Load(device, model, weights, progress));

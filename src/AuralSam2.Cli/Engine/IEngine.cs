@@ -36,11 +36,22 @@ internal interface IEngine
     /// <summary>Writes an RGB PNG.</summary>
     void WriteRgb(string path, RgbImage image);
 
-    /// <summary>Trained weights of one or more safetensors files.</summary>
-    IWeightSource OpenWeights(IReadOnlyList<string> files);
+    /// <summary>Trained weights of a whole model, out of files of any supported format in any order.</summary>
+    ModelWeights OpenWeights(IReadOnlyList<string> files);
 
     /// <summary>Untrained weights that a rule makes from names and a seed.</summary>
-    IWeightSource RuleWeights(string seed);
+    ModelWeights RuleWeights(string seed);
+
+    /// <summary>A file of weights, to be looked at.</summary>
+    WeightFile OpenWeightFile(string file);
+
+    /// <summary>Files of weights as one source, whatever parts of a model they are.</summary>
+    WeightSet OpenWeightSet(IReadOnlyList<string> files);
+
+    /// <summary>Writes a safetensors file; see <see cref="SafetensorsWriter.Write"/>.</summary>
+    void WriteWeights(
+        string path, IReadOnlyDictionary<string, string> metadata, IEnumerable<SafetensorsTensor> tensors, IProgress<double> progress,
+        CancellationToken cancellation);
 
     /// <summary>Builds a model (t, s, b+, l, mini) on a device.</summary>
     ISegmenter Load(Device device, string model, IWeightSource weights, IProgress<double> progress);

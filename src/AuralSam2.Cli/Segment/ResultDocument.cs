@@ -15,6 +15,7 @@ internal sealed record ResultDocument(
     string Model,
     int ImageSize,
     string Weights,
+    IReadOnlyList<ModelWeights.File> WeightFiles,
     bool Trained,
     string Device,
     string? DeviceNote,
@@ -62,6 +63,8 @@ internal sealed record ResultDocument(
 [JsonSerializable(typeof(ResultDocument))]
 [JsonSerializable(typeof(DevicesDocument))]
 [JsonSerializable(typeof(VerifyDocument))]
+[JsonSerializable(typeof(InspectDocument))]
+[JsonSerializable(typeof(ConvertDocument))]
 internal sealed partial class ResultJson : JsonSerializerContext
 {
     /// <summary>The one context with the command's options.</summary>
@@ -75,11 +78,11 @@ internal sealed partial class ResultJson : JsonSerializerContext
     });
 }
 
-/// <summary>Keeps the four numbers of a box on one line.</summary>
+/// <summary>Keeps the four numbers of a box, or the dimensions of a tensor, on one line.</summary>
 internal sealed class OneLineBox : JsonConverter<int[]>
 {
     public override int[]? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        throw new NotSupportedException("boxes are only written");
+        throw new NotSupportedException("they are only written");
 
     public override void Write(Utf8JsonWriter writer, int[] value, JsonSerializerOptions options) =>
         writer.WriteRawValue($"[{string.Join(", ", value)}]");

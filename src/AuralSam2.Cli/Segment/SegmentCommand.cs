@@ -31,16 +31,15 @@ internal sealed class SegmentCommand : Command
 
     private readonly Option<string[]> weights = new("--weights")
     {
-        Description = "Trained weights: one or more safetensors files. rule or rule:SEED makes untrained weights by rule.",
+        Description = "Trained weights: safetensors or PyTorch checkpoints, one or several in any order. rule or rule:SEED makes untrained weights by rule.",
         HelpName = "FILE...",
         AllowMultipleArgumentsPerToken = true,
     };
 
-    private readonly Option<string> model = new("--model")
+    private readonly Option<string?> model = new("--model")
     {
-        Description = "Size of the image encoder: t, s, b+ or l. mini is a tiny one for trials with rule weights.",
+        Description = "Size of the image encoder: t, s, b+ or l. The weights tell it; with rule weights it is t, or mini, a tiny one for trials.",
         HelpName = "t|s|b+|l",
-        DefaultValueFactory = _ => "t",
     };
 
     private readonly Option<double> framesPerSecond = new("--fps")
@@ -103,7 +102,7 @@ internal sealed class SegmentCommand : Command
             Audio = audioFile,
             Weights = files,
             RuleSeed = seed,
-            Model = parsed.GetValue(model)!,
+            Model = parsed.GetValue(model),
             FramesPerSecond = rate,
             Options = new SegmentOptions { Decode = DecodeOf(parsed.GetValue(decode)!), Window = parsed.GetValue(window) },
             Out = parsed.GetValue(output) ?? Path.Combine(DefaultOutRoot, name),

@@ -20,8 +20,8 @@ internal sealed record SegmentRequest
     /// <summary>Seed of the rule that makes untrained weights; null for trained ones.</summary>
     public string? RuleSeed { get; init; }
 
-    /// <summary>t, s, b+, l or mini.</summary>
-    public required string Model { get; init; }
+    /// <summary>t, s, b+, l or mini; null takes what the weights are of.</summary>
+    public string? Model { get; init; }
 
     /// <summary>Frames per second at which a video is sampled or a folder of frames stands.</summary>
     public required double FramesPerSecond { get; init; }

@@ -3,7 +3,6 @@ using System.Text.Json;
 using AuralSam2.Kernels;
 using AuralSam2.Media;
 using AuralSam2.Predictors;
-using AuralSam2.Weights;
 
 namespace AuralSam2.Cli;
 
@@ -23,6 +22,8 @@ internal sealed class SegmentRun(IEngine engine, CommandStreams streams, Cancell
         var opening = Stopwatch.GetTimestamp();
         using var device = ChosenDevice.Open(engine, streams, request.Device, request.Threads);
         using var weights = request.RuleSeed is { } seed ? engine.RuleWeights(seed) : engine.OpenWeights(request.Weights);
+        var model = weights.Choose(request.Model);
+        foreach (var file in weights.Files) streams.Error.WriteLine($"weights: {file}");
         using var frames = new SharedFrames(request.Video is { } video
             ? engine.OpenVideo(video, request.FramesPerSecond, cancellation)
             : engine.OpenFrames(request.Frames!, request.FramesPerSecond));
@@ -33,7 +34,7 @@ internal sealed class SegmentRun(IEngine engine, CommandStreams streams, Cancell
 
         var result = ProgressDisplay.Run(streams, display =>
         {
-            var clip = new Clip(request, frames, sound, device, weights);
+            var clip = new Clip(request, model, frames, sound, device, weights);
             return Segment(clip, folder, display, openSeconds);
         });
         cancellation.ThrowIfCancellationRequested();
@@ -45,10 +46,10 @@ internal sealed class SegmentRun(IEngine engine, CommandStreams streams, Cancell
 
     private ResultDocument Segment(Clip clip, ResultFolder folder, ProgressDisplay display, double openSeconds)
     {
-        var (request, frames, sound, chosen, weights) = clip;
+        var (request, model, frames, sound, chosen, weights) = clip;
         var device = chosen.Device;
         var loading = Stopwatch.GetTimestamp();
-        using var segmenter = engine.Load(device, request.Model, weights, new LoadProgress(display, request.Model));
+        using var segmenter = engine.Load(device, model, weights.Source, new LoadProgress(display, model));
         var loadSeconds = Stopwatch.GetElapsedTime(loading).TotalSeconds;
 
         var clock = new StageClock(display);
@@ -70,8 +71,8 @@ internal sealed class SegmentRun(IEngine engine, CommandStreams streams, Cancell
             sound.Seconds));
 
         var result = new ResultDocument(
-            "aural", AuralCommand.Version, request.ClipName, segmenter.ModelName, segmenter.ImageSize, weights.Description,
-            request.RuleSeed is null, device.Name, chosen.Note, (device as CpuDevice)?.Threads, InputOf(clip), ChoicesOf(request.Options), answers,
+            "aural", AuralCommand.Version, request.ClipName, segmenter.ModelName, segmenter.ImageSize, weights.Source.Description,
+            weights.Files, request.RuleSeed is null, device.Name, chosen.Note, (device as CpuDevice)?.Threads, InputOf(clip), ChoicesOf(request.Options), answers,
             new ResultDocument.Durations(
                 Math.Round(openSeconds, 3), Math.Round(loadSeconds, 3), clock.Seconds, Math.Round(writeSeconds, 3),
                 Math.Round(Stopwatch.GetElapsedTime(start).TotalSeconds, 3), Math.Round(answers.Count / Math.Max(clock.Total, 1e-9), 3)),
@@ -139,7 +140,8 @@ internal sealed class SegmentRun(IEngine engine, CommandStreams streams, Cancell
         options.Window);
 
     /// <summary>What a run works on.</summary>
-    private sealed record Clip(SegmentRequest Request, SharedFrames Frames, Waveform Sound, ChosenDevice Device, IWeightSource Weights);
+    private sealed record Clip(
+        SegmentRequest Request, string Model, SharedFrames Frames, Waveform Sound, ChosenDevice Device, ModelWeights Weights);
 
     private sealed class LoadProgress(IProgress<SegmentProgress> display, string model) : IProgress<double>
     {

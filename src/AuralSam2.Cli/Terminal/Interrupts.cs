@@ -35,6 +35,7 @@ internal sealed class Interrupts : IDisposable
         }
 
         ResultFolder.RemovePartial();
+        PartialFile.Remove();
         if (!Console.IsErrorRedirected) Console.Error.Write(ShowCursor); // the progress display hides it
         Environment.Exit(ExitCode.Interrupted);
     }

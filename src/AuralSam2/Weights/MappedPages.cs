@@ -14,14 +14,17 @@ internal static partial class MappedPages
     /// <summary>Drops the pages that lie wholly inside a read-only mapped range. Advice only: nothing depends on its success.</summary>
     public static unsafe void Release(ReadOnlySpan<byte> mapped)
     {
+        fixed (byte* start = mapped) Release(start, mapped.Length);
+    }
+
+    /// <summary>Drops the pages that lie wholly inside a read-only mapped range of any length.</summary>
+    public static unsafe void Release(byte* start, long length)
+    {
         if (!OperatingSystem.IsLinux()) return;
-        fixed (byte* start = mapped)
-        {
-            var page = (nuint)Environment.SystemPageSize;
-            var first = ((nuint)start + page - 1) / page * page;
-            var end = ((nuint)start + (nuint)mapped.Length) / page * page;
-            if (end > first) _ = Advise(first, end - first, DontNeed);
-        }
+        var page = (nuint)Environment.SystemPageSize;
+        var first = ((nuint)start + page - 1) / page * page;
+        var end = ((nuint)start + (nuint)length) / page * page;
+        if (end > first) _ = Advise(first, end - first, DontNeed);
     }
 
     [LibraryImport("libc", EntryPoint = "madvise")]

@@ -7,7 +7,4 @@ namespace AuralSam2.Weights;
 /// <param name="Offset">First byte, counted from the start of the file.</param>
 /// <param name="ByteLength">Bytes of the tensor.</param>
 public sealed record SafetensorsEntry(string Name, SafetensorsDType DType, IReadOnlyList<int> Shape, long Offset, long ByteLength)
-{
-    /// <summary>Product of the dimensions.</summary>
-    public long Elements => ByteLength / DType.ByteSize();
-}
+    : WeightEntry(Name, DType, Shape, ByteLength);

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 
 namespace AuralSam2.Weights;
@@ -7,6 +8,9 @@ public sealed class SafetensorsTensor
 {
     /// <summary>Elements converted at a time.</summary>
     private const int ChunkElements = 1 << 14;
+
+    /// <summary>Bytes copied at a time.</summary>
+    private const int CopiedBytes = 1 << 18;
 
     private readonly Action<Stream> write;
 
@@ -61,11 +65,22 @@ public sealed class SafetensorsTensor
     public static SafetensorsTensor Of(string name, int[] shape, ReadOnlyMemory<byte> values) =>
         Sized(name, SafetensorsDType.U8, shape, values.Length, stream => stream.Write(values.Span));
 
-    /// <summary>A tensor of another file, bytes and dtype untouched. The file must stay open until the writer is done.</summary>
-    public static SafetensorsTensor Of(SafetensorsFile file, string name)
+    /// <summary>A tensor of another file, copied in pieces. The file must stay open until the writer is done.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="name">Name in that file.</param>
+    /// <param name="rename">Name to write; <c>null</c> keeps it.</param>
+    /// <param name="dtype">F32, F16, BF16 or F64 for floats; <c>null</c> keeps the type, as a tensor of anything else does.</param>
+    /// <exception cref="WeightsException">The file has no such tensor, or it cannot be written under its name.</exception>
+    public static SafetensorsTensor Of(WeightFile file, string name, string? rename = null, SafetensorsDType? dtype = null)
     {
-        var entry = file.Tensors[name];
-        return new SafetensorsTensor(name, entry.DType, [.. entry.Shape], stream => stream.Write(file.RawBytes(name)));
+        if (dtype is { } wanted && !Float32Conversion.Supports(wanted))
+            throw new ArgumentOutOfRangeException(nameof(dtype), dtype, "floats are stored as F32, F16, BF16 or F64");
+        var entry = file.Demand(name);
+        file.ArrayLength(entry);
+        if ((rename ?? name) == SafetensorsHeader.MetadataKey)
+            throw new WeightsException($"{file.Path}: a tensor is called '{name}', which safetensors keep for something else; rename it");
+        var target = dtype is not null && Float32Conversion.Supports(entry.DType) ? dtype.Value : entry.DType;
+        return new SafetensorsTensor(rename ?? name, target, [.. entry.Shape], stream => Copy(file, entry, target, stream));
     }
 
     /// <summary>Writes the bytes; <see cref="ByteLength"/> of them, or the tensor was not what it said.</summary>
@@ -86,6 +101,43 @@ public sealed class SafetensorsTensor
             : throw new ArgumentException($"tensor {name} {TensorShape.Text(shape)} is given {count} values, expected {tensor.Elements}");
     }
 
+    private static void Copy(WeightFile file, WeightEntry entry, SafetensorsDType dtype, Stream stream)
+    {
+        using var elements = file.OpenElements(entry.Name);
+        if (entry.DType == dtype)
+        {
+            elements.CopyTo(stream, CopiedBytes);
+            return;
+        }
+
+        var floats = ArrayPool<float>.Shared.Rent(ChunkElements);
+        try
+        {
+            for (var left = entry.Elements; left > 0; left -= ChunkElements)
+            {
+                var part = floats.AsSpan(0, (int)Math.Min(left, ChunkElements));
+                WeightFile.ReadFloats(elements, entry.DType, part);
+                if (dtype == SafetensorsDType.F16) EnsureHalves(file, entry, part);
+                WriteFloats(stream, part, dtype);
+            }
+        }
+        finally
+        {
+            ArrayPool<float>.Shared.Return(floats);
+        }
+    }
+
+    /// <summary>An infinity in the place of a weight would only show as a mask that is wrong everywhere.</summary>
+    private static void EnsureHalves(WeightFile file, WeightEntry entry, ReadOnlySpan<float> values)
+    {
+        foreach (var value in values)
+        {
+            if (!float.IsFinite(value) || !Half.IsInfinity((Half)value)) continue;
+            throw new WeightsException($"{file.Path}: tensor {WeightsException.Quote(entry.Name)} holds {value}, beyond what F16 can; " +
+                "write BF16 or F32");
+        }
+    }
+
     private static void WriteFloats(Stream stream, ReadOnlySpan<float> values, SafetensorsDType dtype)
     {
         if (dtype == SafetensorsDType.F32)
@@ -95,12 +147,19 @@ public sealed class SafetensorsTensor
         }
 
         var size = dtype.ByteSize();
-        var chunk = new byte[Math.Min(values.Length, ChunkElements) * size];
-        for (var done = 0; done < values.Length; done += ChunkElements)
+        var chunk = ArrayPool<byte>.Shared.Rent(Math.Min(values.Length, ChunkElements) * size);
+        try
         {
-            var part = values.Slice(done, Math.Min(ChunkElements, values.Length - done));
-            Store(part, dtype, chunk);
-            stream.Write(chunk, 0, part.Length * size);
+            for (var done = 0; done < values.Length; done += ChunkElements)
+            {
+                var part = values.Slice(done, Math.Min(ChunkElements, values.Length - done));
+                Store(part, dtype, chunk);
+                stream.Write(chunk, 0, part.Length * size);
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(chunk);
         }
     }
 

@@ -17,9 +17,14 @@ public static class SafetensorsWriter
     /// <param name="path">File to write or replace; its folder exists.</param>
     /// <param name="metadata">Free key-value pairs, written in the ordinal order of their keys.</param>
     /// <param name="tensors">Tensors, written in this order.</param>
+    /// <param name="progress">Told the share of the tensors' bytes that is written, 0 to 1, after every tensor.</param>
+    /// <param name="cancellation">Looked at before every tensor.</param>
     /// <exception cref="ArgumentException">Two tensors of one name.</exception>
-    /// <exception cref="WeightsException">The file cannot be written.</exception>
-    public static void Write(string path, IReadOnlyDictionary<string, string>? metadata, IEnumerable<SafetensorsTensor> tensors)
+    /// <exception cref="WeightsException">The file cannot be written, or one that a tensor comes from is damaged.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled; nothing is left behind.</exception>
+    public static void Write(
+        string path, IReadOnlyDictionary<string, string>? metadata, IEnumerable<SafetensorsTensor> tensors,
+        IProgress<double>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (!BitConverter.IsLittleEndian) throw new PlatformNotSupportedException("safetensors are written on little-endian machines only");
@@ -38,7 +43,15 @@ public static class SafetensorsWriter
                 BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)header.Length);
                 stream.Write(length);
                 stream.Write(header);
-                foreach (var tensor in all) tensor.WriteTo(stream);
+                double total = all.Sum(tensor => tensor.ByteLength), written = 0;
+                foreach (var tensor in all)
+                {
+                    cancellation.ThrowIfCancellationRequested();
+                    tensor.WriteTo(stream);
+                    written += tensor.ByteLength;
+                    progress?.Report(written == total ? 1 : written / total);
+                }
+
                 stream.Flush(flushToDisk: true);
             }
 

@@ -107,9 +107,9 @@ public class SafetensorsRuleTests
     }
 
     [Theory]
-    [InlineData("504B030414000000", "PyTorch checkpoint (zip), which this version cannot read yet; convert it to safetensors")]
+    [InlineData("504B030414000000", "is a PyTorch checkpoint (zip), expected safetensors; convert it")]
     [InlineData("504B0304", "PyTorch checkpoint (zip)")]
-    [InlineData("80028A0A6CFC9C46F9206AA850192E80", "PyTorch checkpoint (pickle)")]
+    [InlineData("80028A0A6CFC9C46F9206AA850192E80", "PyTorch checkpoint (legacy)")]
     [InlineData("76657273696F6E2068747470733A2F2F6769742D6C66732E6769746875622E636F6D", "Git LFS pointer")]
     public void A_file_of_another_kind_is_named(string hex, string reason) => Refused(Convert.FromHexString(hex), reason);
 

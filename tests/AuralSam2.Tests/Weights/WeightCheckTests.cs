@@ -86,58 +86,20 @@ public class WeightCheckTests
         Assert.False(reading.Declaring);
     }
 
-    [Fact]
-    public void Several_files_are_one_source()
-    {
-        using var first = new NamedTensors("first", ("a", [2]));
-        using var second = new NamedTensors("second", ("b", [3]));
-        using var both = new CompositeWeights(first, second);
-        Assert.Equal("first + second", both.Description);
-        Assert.Equal(["a", "b"], both.Names.Order());
-        Assert.Equal([3], both.ShapeOf("b", [1]));
-        Assert.Null(both.ShapeOf("c", [1]));
-        Assert.Contains("has no tensor 'c'", Assert.Throws<WeightsException>(() => both.Read("c", [1], new float[1])).Message);
-        both.Dispose();
-        Assert.True(first.Disposed && second.Disposed);
-    }
-
-    [Fact]
-    public void A_rule_answers_for_what_no_file_holds()
-    {
-        using var file = new NamedTensors("file", ("a.weight", [2]));
-        using var both = new CompositeWeights(new RuleWeights(), file);
-        var (a, b) = (new float[2], new float[2]);
-        both.Read("a.weight", [2], a);
-        both.Read("b.weight", [2], b);
-        Assert.Equal([NamedTensors.Value, NamedTensors.Value], a);
-        Assert.NotEqual(NamedTensors.Value, b[0]);
-    }
-
-    [Fact]
-    public void A_name_in_two_files_names_both()
-    {
-        using var first = new NamedTensors("first.safetensors", ("a", [2]));
-        using var second = new NamedTensors("second.safetensors", ("a", [2]));
-        var error = Assert.Throws<WeightsException>(() => new CompositeWeights(first, second));
-        Assert.Equal("second.safetensors: tensor 'a' is also in first.safetensors; leave out one of the two", error.Message);
-    }
-
-    /// <summary>A source of names and shapes; every value is the same.</summary>
+    /// <summary>A source of names and shapes.</summary>
     private sealed class NamedTensors(string description, params (string Name, int[] Shape)[] tensors) : IWeightSource
     {
-        public const float Value = 7;
-
-        public bool Disposed { get; private set; }
-
         public string Description => description;
 
         public IReadOnlyCollection<string> Names => [.. tensors.Select(t => t.Name)];
 
         public IReadOnlyList<int>? ShapeOf(string name, IReadOnlyList<int> expected) => tensors.FirstOrDefault(t => t.Name == name).Shape;
 
-        public void Read(string name, IReadOnlyList<int> shape, Span<float> destination) => destination.Fill(Value);
+        public void Read(string name, IReadOnlyList<int> shape, Span<float> destination) => destination.Clear();
 
-        public void Dispose() => Disposed = true;
+        public void Dispose()
+        {
+        }
     }
 
     /// <summary>Progress without a synchronisation context.</summary>
