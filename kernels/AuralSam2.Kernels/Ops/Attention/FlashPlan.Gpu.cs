@@ -173,13 +173,14 @@ internal readonly struct FlashPlan
         var unit = Math.Min(Math.Max(PreferredBlock, tile), most);
         var units = (shape.Keys + unit - 1) / unit;
         var fewest = smallest.Passes == 1 ? 1 : (units + (most / unit) - 1) / (most / unit);
+        var resident = width.ResidentGroups * (threads >> (rowBits + laneBits));
         var (splits, lowest) = (fewest, long.MaxValue);
         for (var s = fewest; s <= units; s++)
         {
             // The busiest multiprocessor decides. Its groups take as long as if it were full, and each begins and ends with the work of
             // about two units; a split costs a quarter of a unit when all are combined.
             var groups = (((long)shape.Sequences * shape.Heads * smallest.QueryBlocks * s) + multiprocessors - 1) / multiprocessors;
-            var cost = (4 * Math.Max(groups, width.ResidentGroups) * (((units + s - 1) / s) + 2)) + s;
+            var cost = (4 * Math.Max(groups, resident) * (((units + s - 1) / s) + 2)) + s;
             if (cost >= lowest) continue;
             (splits, lowest) = (s, cost);
         }
