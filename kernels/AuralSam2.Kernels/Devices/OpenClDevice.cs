@@ -9,7 +9,7 @@ namespace AuralSam2.Kernels;
 /// An OpenCL device: the portable kernels, which ILGPU translates to OpenCL C. Experimental: no release is checked on one, so it is never
 /// chosen by default. Opened by <see cref="DeviceCatalog.Open(string, int)"/>.
 /// </summary>
-public sealed unsafe class OpenClDevice : IlgpuDevice
+public sealed class OpenClDevice : IlgpuDevice
 {
     /// <summary>Most threads that a kernel asks for.</summary>
     private const int LargestGroup = 256;
@@ -29,23 +29,6 @@ public sealed unsafe class OpenClDevice : IlgpuDevice
 
     /// <inheritdoc/>
     public override string Name { get; }
-
-    /// <inheritdoc/>
-    /// <remarks>Unlike CUDA, OpenCL goes on reading the host's memory after the copy was asked for: it must stay, and stay in place.</remarks>
-    protected override void UploadCore(ReadOnlySpan<float> source, Tensor destination)
-    {
-        fixed (float* pinned = source)
-        {
-            base.UploadCore(source, destination);
-            Synchronize();
-        }
-    }
-
-    /// <inheritdoc/>
-    protected override void DownloadCore(Tensor source, Span<float> destination)
-    {
-        fixed (float* pinned = destination) base.DownloadCore(source, destination);
-    }
 
     private static int GroupLimit(int threads) => 1 << BitOperations.Log2((uint)Math.Min(threads, LargestGroup));
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using AuralSam2.Kernels.Drivers;
 using ILGPU.Runtime.Cuda;
 
 namespace AuralSam2.Kernels;
@@ -89,9 +90,7 @@ internal sealed unsafe class CudaStreams : IStreamDriver
 
     private static nint Export(string name)
     {
-        string[] libraries = OperatingSystem.IsWindows() ? ["nvcuda.dll"] : ["libcuda.so.1", "libcuda.so"];
-        foreach (var library in libraries)
-            if (NativeLibrary.TryLoad(library, out var handle) && NativeLibrary.TryGetExport(handle, name, out var address)) return address;
-        throw new DeviceException($"the CUDA driver ({libraries[0]}) has no {name}: install NVIDIA's current driver");
+        if (DriverLibrary.TryLoadCuda(out var library) && NativeLibrary.TryGetExport(library, name, out var address)) return address;
+        throw new DeviceException($"the CUDA driver has no {name}: install NVIDIA's current driver");
     }
 }

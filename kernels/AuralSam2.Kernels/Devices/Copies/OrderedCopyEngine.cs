@@ -4,7 +4,7 @@ using ILGPU.Runtime;
 namespace AuralSam2.Kernels;
 
 /// <summary>Copies as ILGPU does them, in order with the kernels and waited for: the emulator and OpenCL.</summary>
-internal sealed class OrderedCopyEngine(IlgpuDevice device, AcceleratorStream stream) : CopyEngine
+internal sealed unsafe class OrderedCopyEngine(IlgpuDevice device, AcceleratorStream stream) : CopyEngine
 {
     public override HostBuffer AllocateHost(long length) => new PlainHostBuffer(device, length);
 
@@ -17,7 +17,11 @@ internal sealed class OrderedCopyEngine(IlgpuDevice device, AcceleratorStream st
         try
         {
             device.Health.Enter(DeviceCall.Copy);
-            destination.CopyFromCPU(stream, source);
+            fixed (float* stay = source)
+            {
+                destination.CopyFromCPU(stream, source);
+                WaitForCopy();
+            }
         }
         catch (AcceleratorException error)
         {
@@ -56,11 +60,21 @@ internal sealed class OrderedCopyEngine(IlgpuDevice device, AcceleratorStream st
         try
         {
             device.Health.Enter(DeviceCall.Copy);
-            source.CopyToCPU(stream, destination);
+            fixed (float* stay = destination)
+            {
+                source.CopyToCPU(stream, destination);
+                WaitForCopy();
+            }
         }
         catch (AcceleratorException error)
         {
             throw device.Health.Failure(error);
         }
+    }
+
+    /// <summary>ILGPU's copies on OpenCL are only queued, and read the host's memory later.</summary>
+    private void WaitForCopy()
+    {
+        if (device.Accelerator.AcceleratorType == AcceleratorType.OpenCL) stream.Synchronize();
     }
 }
