@@ -55,6 +55,23 @@ public sealed class InterruptTests : IDisposable
         Assert.Empty(folder.Names);
     }
 
+    /// <summary>The work's own end and the second interrupt remove the same folder: neither may end the process under the other.</summary>
+    [Fact]
+    public void Two_interrupts_leave_nothing_whenever_they_come()
+    {
+        SkipWhereInterruptsAreIgnored();
+        for (var delay = 0; delay < 48; delay += 8) // milliseconds: an op of this small model, or the removal of a folder
+        {
+            using var command = new RunningCommand(folder.Path, [], "segment", "--demo", "--model", "mini");
+            command.WaitFor("encoding images");
+            command.Signal("INT");
+            Thread.Sleep(delay);
+            command.Signal("INT");
+            Assert.Equal(130, command.End().Code);
+            Assert.Empty(folder.Names);
+        }
+    }
+
     [Fact]
     public void Verify_is_interrupted_too()
     {

@@ -29,11 +29,16 @@ internal sealed class RunningCommand : IDisposable
         foreach (var (name, value) in environment) start.Environment[name] = value;
         process = Process.Start(start)!;
         output = process.StandardOutput.ReadToEndAsync();
-        reading = Task.Run(() =>
-        {
-            while (process.StandardError.ReadLine() is { } line) errorLines.Add(line);
-            errorLines.CompleteAdding();
-        });
+        // A thread of its own: where tests crowd the pool, a line must not be seen long after it was written.
+        reading = Task.Factory.StartNew(
+            () =>
+            {
+                while (process.StandardError.ReadLine() is { } line) errorLines.Add(line);
+                errorLines.CompleteAdding();
+            },
+            CancellationToken.None,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default);
     }
 
     /// <summary>Waits until a line of the error stream begins with a word.</summary>

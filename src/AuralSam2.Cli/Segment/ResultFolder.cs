@@ -12,7 +12,10 @@ internal sealed class ResultFolder : IDisposable
     /// <summary>Picture for people.</summary>
     public const string OverviewFile = "overview.png";
 
+    private const int RemovalAttempts = 10;
+
     private static readonly string[] Entries = [ResultFile, OverviewFile, "masks", "overlays"];
+    private static readonly Lock Removing = new();
     private static string? current;
     private static string? createdParent;
 
@@ -85,7 +88,12 @@ internal sealed class ResultFolder : IDisposable
     /// <summary>Puts the complete result in its place.</summary>
     public void Complete()
     {
-        current = null; // from here on the partial folder is a result that a second interrupt must not remove
+        lock (Removing)
+        {
+            if (current != partial) throw new OperationCanceledException("a second interrupt removed the result");
+            current = null; // from here on the partial folder is a result that a second interrupt must not remove
+        }
+
         try
         {
             TakePlace();
@@ -124,18 +132,33 @@ internal sealed class ResultFolder : IDisposable
     /// <summary>Removes what an incomplete result left.</summary>
     public void Dispose() => RemovePartial();
 
-    /// <summary>Removes the incomplete result of this process, if there is one. For exits that run no finally blocks.</summary>
+    /// <summary>
+    /// Removes the incomplete result of this process, if there is one. The work's own end and a second interrupt may both come here: the
+    /// later one waits until nothing is left, because the process ends behind it.
+    /// </summary>
     public static void RemovePartial()
     {
-        if (Interlocked.Exchange(ref current, null) is not { } folder) return;
+        lock (Removing)
+        {
+            if (current is not { } folder) return;
+            current = null;
+            // The work goes on while an interrupt removes its folder, and may put another file into it.
+            for (var attempt = 1; !TryRemove(folder) && attempt < RemovalAttempts; attempt++) Thread.Sleep(attempt);
+        }
+    }
+
+    /// <returns>Whether it is worth no other attempt. What stays is hidden and named partial: nobody takes it for a result.</returns>
+    private static bool TryRemove(string folder)
+    {
         try
         {
             if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
             if (createdParent is not null && Directory.Exists(createdParent)) Directory.Delete(createdParent);
+            return true;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            // Hidden and named partial: nobody takes it for a result.
+            return error is UnauthorizedAccessException;
         }
     }
 

@@ -5,6 +5,7 @@ namespace AuralSam2.Cli;
 /// </summary>
 internal sealed class PartialFile : IDisposable
 {
+    private static readonly Lock Removing = new();
     private static PartialFile? current;
 
     private readonly string folder;
@@ -24,17 +25,27 @@ internal sealed class PartialFile : IDisposable
     /// <summary>Removes the temporary file of this process, if there is one.</summary>
     public static void Remove()
     {
-        if (Interlocked.Exchange(ref current, null) is not { } file) return;
-        try
+        lock (Removing)
         {
-            foreach (var path in Directory.GetFiles(file.folder, file.pattern).Where(path => !file.others.Contains(path))) File.Delete(path);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            // Hidden and named temporary: nobody takes it for weights.
+            if (current is not { } file) return;
+            current = null;
+            try
+            {
+                foreach (var path in Directory.GetFiles(file.folder, file.pattern).Where(path => !file.others.Contains(path))) File.Delete(path);
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                // Hidden and named temporary: nobody takes it for weights.
+            }
         }
     }
 
-    /// <summary>The writer is done, and has put its file in its place or removed it.</summary>
-    public void Dispose() => current = null;
+    /// <summary>
+    /// The writer is done, and has put its file in its place or removed it. Waits for an interrupt that is removing it, because the process
+    /// may end after this.
+    /// </summary>
+    public void Dispose()
+    {
+        lock (Removing) current = null;
+    }
 }

@@ -18,7 +18,7 @@ public static class SafetensorsWriter
     /// <param name="metadata">Free key-value pairs, written in the ordinal order of their keys.</param>
     /// <param name="tensors">Tensors, written in this order.</param>
     /// <param name="progress">Told the share of the tensors' bytes that is written, 0 to 1, after every tensor.</param>
-    /// <param name="cancellation">Looked at before every tensor.</param>
+    /// <param name="cancellation">Looked at before every tensor, and before the file takes its place.</param>
     /// <exception cref="ArgumentException">Two tensors of one name.</exception>
     /// <exception cref="WeightsException">The file cannot be written, or one that a tensor comes from is damaged.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled; nothing is left behind.</exception>
@@ -35,6 +35,7 @@ public static class SafetensorsWriter
 
         var full = Path.GetFullPath(path);
         var temporary = Path.Combine(Path.GetDirectoryName(full) ?? full, $".{Path.GetFileName(full)}.{Path.GetRandomFileName()}.tmp");
+        cancellation.ThrowIfCancellationRequested(); // who interrupts twice removes what is there, not what would appear next
         try
         {
             using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16))
@@ -52,9 +53,10 @@ public static class SafetensorsWriter
                     progress?.Report(written == total ? 1 : written / total);
                 }
 
-                stream.Flush(flushToDisk: true);
+                stream.Flush(flushToDisk: true); // takes as long as the disk does
             }
 
+            cancellation.ThrowIfCancellationRequested();
             File.Move(temporary, full, overwrite: true);
         }
         catch (Exception e)
