@@ -94,7 +94,7 @@ internal static partial class TorchOps
         Tensor Split(Tensor x)
         {
             x = x.dim() == 3 ? x : x.unsqueeze(0);
-            return x.unflatten(-1, [heads, x.shape[^1] / heads]).transpose(1, 2);
+            return x.unflatten(x.dim() - 1, [heads, x.shape[^1] / heads]).transpose(1, 2);
         }
     }
 
@@ -179,7 +179,7 @@ internal static partial class TorchOps
             return t["x"];
         });
 
-        Tensor Complex(Tensor x) => view_as_complex(x.unflatten(-1, [channels / 2, 2]));
+        Tensor Complex(Tensor x) => view_as_complex(x.unflatten(x.dim() - 1, [channels / 2, 2]));
     }
 
     private static IEnumerable<BoundWay> LogMel(PeerOperands t)

@@ -66,12 +66,13 @@ internal sealed class Match : IDisposable
         for (var i = 0; i < peers.Count; i++)
         {
             var peer = peers[i];
-            if (!Try(() => ways[i] = Load(peer, Float32, ours))) continue;
-            Try(() =>
+            var runs = Try(() =>
             {
+                ways[i] = Load(peer, Float32, ours);
                 var apart = Samples.LargestDifference(result, peer.Output(Float32));
                 difference = difference is { } other ? Math.Max(other, apart) : apart;
             });
+            if (!runs) continue;
             sides.Add(new(i == 0 ? "installed" : "fast", count => peer.Run(Float32, count)));
             if (ours.HasBfloat16 && Try(() => Load(peer, Bfloat16, ours))) sides.Add(new($"bf16 {i}", count => peer.Run(Bfloat16, count)));
         }

@@ -14,8 +14,8 @@ internal static class RaceMarkdown
     {
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"# {Title(race)}\n\n{Conditions(race)}\n\n");
-        if (Mean("parts", race.Parts) is { } parts) text.Append(parts).Append('\n');
-        if (Mean("ops", race.Ops) is { } ops) text.Append(ops).Append('\n');
+        if (Mean("Parts of the model", race.Parts) is { } parts) text.Append("* ").Append(parts).Append('\n');
+        if (Mean("Ops at the model's shapes", race.Ops) is { } ops) text.Append("* ").Append(ops).Append('\n');
         text.Append(CultureInfo.InvariantCulture, $"\n## Behind TorchSharp\n\n");
         var behind = race.Behind.ToArray();
         if (behind.Length == 0) text.Append("Nothing.\n");
@@ -63,7 +63,7 @@ internal static class RaceMarkdown
             text.Append(CultureInfo.InvariantCulture, $"| {Number(r.Ratio, "0.00")} | {Ms(r.TorchsharpBf16Ms)} | {Percent(r.PercentOfPeak)} |\n");
         }
 
-        if (Mean("ops", race.Ops) is { } ops) text.Append('\n').Append(ops).Append('\n');
+        if (Mean("Ops at the model's shapes", race.Ops) is { } ops) text.Append('\n').Append(ops).Append('\n');
         return text.ToString();
     }
 
@@ -78,7 +78,7 @@ internal static class RaceMarkdown
             : string.Create(
                 CultureInfo.InvariantCulture,
                 $" {race.Records.Max(r => r.Threads)} threads; FMA peak {race.Records.Max(r => r.FmaPeakGflops):0} GFLOP/s, measured in the same run.");
-        return $"{Title(race)}, {race.Machine.Os}, {race.Date}: AuralSam2.Kernels {race.Versions.Auralsam2}, .NET {race.Versions.Dotnet}{peer}. " +
+        return $"{Title(race)}, {race.Machine.Os}, {race.Date}:\nAuralSam2.Kernels {race.Versions.Auralsam2}, .NET {race.Versions.Dotnet}{peer}.\n" +
             $"Medians of interleaved rounds in one run,{limits}\n" +
             "*Ratio*: the faster of TorchSharp's two float32 configurations over ours.";
     }
@@ -88,7 +88,7 @@ internal static class RaceMarkdown
         var raced = records.Where(r => r.Ratio is not null).ToArray();
         return RaceReport.MeanRatio(raced) is not { } mean
             ? null
-            : string.Create(CultureInfo.InvariantCulture, $"{raced.Length} {what} raced: ahead in {raced.Count(r => r.Ratio >= 1)}, ratio {mean:0.00} in the geometric mean.");
+            : string.Create(CultureInfo.InvariantCulture, $"{what}: ahead in {raced.Count(r => r.Ratio >= 1)} of {raced.Length}, ratio {mean:0.00} in the geometric mean.");
     }
 
     /// <summary>Three digits.</summary>
