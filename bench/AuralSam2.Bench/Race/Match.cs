@@ -171,7 +171,9 @@ internal sealed class Match : IDisposable
 
     private static string Line(RaceRecord r) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{r.Name,-17} {r.Shape,-60} {r.OursMs,9:0.000} {r.TorchsharpMs,9:0.000} {r.TorchsharpFastMs,9:0.000} {r.Ratio,6:0.00}x {r.PercentOfPeak,4:0} % of peak  diff {r.MaxAbsDiff:0.0e+00} of {r.MaxAbs:0.0e+00} {r.Note}");
+        $"{r.Name,-17} {r.Shape,-60} {r.OursMs,9:0.000} {r.TorchsharpMs,9:0.000} {r.TorchsharpFastMs,9:0.000} {r.Ratio,6:0.00}x ") + string.Create(
+        CultureInfo.InvariantCulture,
+        $"{r.PercentOfPeak,4:0} % of peak  difference {r.MaxAbsDiff:0.0e+00} of {r.MaxAbs:0.0e+00} {r.Note}");
 
     /// <summary>One side of a race.</summary>
     private sealed class Side(string name, Func<int, double> run)

@@ -6,7 +6,9 @@ using AuralSam2.Kernels;
 
 namespace AuralSam2.Bench.Race;
 
-/// <summary><c>race</c> and <c>quick</c>: every op and every part of the model beside TorchSharp; <c>readme</c>: README's table from what was recorded.</summary>
+/// <summary>
+/// <c>race</c> and <c>quick</c>: every op and every part of the model beside TorchSharp; <c>readme</c>: README's table from what was recorded.
+/// </summary>
 internal static class RaceCommand
 {
     /// <summary>Seconds after which <c>quick</c> begins nothing new.</summary>
@@ -17,7 +19,10 @@ internal static class RaceCommand
         var (only, threads, json, alone) = (Only(), Threads(), Json(), Alone());
         var rounds = new Option<int>("--rounds") { Description = "measured rounds of every side, after a warm-up", DefaultValueFactory = _ => 9 };
         var record = new Option<bool>("--record") { Description = "write bench/results/<machine>/race.json and race.md" };
-        var fixture = new Option<FileInfo>("--fixture") { Description = "image encoder fixture that the peer's trunk is checked against" }.AcceptExistingOnly();
+        var fixture = new Option<FileInfo>("--fixture")
+        {
+            Description = "image encoder fixture that the peer's trunk is checked against",
+        }.AcceptExistingOnly();
         rounds.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<int>() < 1) result.AddError("--rounds must be at least 1");
@@ -81,7 +86,8 @@ internal static class RaceCommand
         var field = new Field(device, only);
         var records = new List<RaceRecord>();
         var late = 0;
-        Console.WriteLine($"{Machine.Here().Cpu}, {length.Threads} threads, {match.Limits}; medians in ms: ours, TorchSharp as installed, on the MKL fast path");
+        Console.WriteLine($"{Machine.Here().Cpu}, {length.Threads} threads, {match.Limits}");
+        Console.WriteLine("medians in ms: ours, TorchSharp as installed, TorchSharp on the MKL fast path");
         foreach (var contestant in field.Parts(quick).Concat(field.Ops(quick)))
         {
             using (contestant)
@@ -109,7 +115,9 @@ internal static class RaceCommand
 
         RaceReport Report() => new(
             DateTime.UtcNow.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture), Machine.Here(),
-            new RaceVersions(typeof(CpuPeak).Assembly.GetName().Version!.ToString(3), Environment.Version.ToString(), match.PeerVersions?.TorchSharp, match.PeerVersions?.Libtorch),
+            new RaceVersions(
+                typeof(CpuPeak).Assembly.GetName().Version!.ToString(3), Environment.Version.ToString(),
+                match.PeerVersions?.TorchSharp, match.PeerVersions?.Libtorch),
             records);
     }
 
@@ -136,7 +144,8 @@ internal static class RaceCommand
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what}: ratio {mean:0.00} in the geometric mean"));
         }
 
-        foreach (var r in race.Behind) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"behind: {r.Ratio:0.00}x {r.Name} {r.Shape}"));
+        foreach (var r in race.Behind)
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"behind: {r.Ratio:0.00}x {r.Name} {r.Shape}"));
     }
 
     private static void Record(RaceReport race)
