@@ -37,7 +37,7 @@ while (Console.ReadLine() is { } line)
     }
     catch (Exception error) // of whatever kind: the other cases are worth having all the same
     {
-        Console.WriteLine($"error {error.Message.ReplaceLineEndings("; ")}");
+        Console.WriteLine($"error {error.Message.Split('\n')[0].Trim()}"); // without libtorch's stack
     }
 }
 
