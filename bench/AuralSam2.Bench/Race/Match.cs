@@ -8,7 +8,7 @@ namespace AuralSam2.Bench.Race;
 /// <summary>How long things are raced.</summary>
 /// <param name="Threads">Threads of every side.</param>
 /// <param name="Rounds">Measured rounds of every side, after a warm-up; at least one.</param>
-/// <param name="Budget">Seconds after which no further round of a thing begins.</param>
+/// <param name="Budget">Seconds after which no further round of a thing begins; the warm-up is not counted.</param>
 /// <param name="Fixture">Output of the official implementation that the peer's trunk must match; null checks nothing.</param>
 internal sealed record MatchLength(int Threads, int Rounds, double Budget, FileInfo? Fixture = null);
 
@@ -153,6 +153,8 @@ internal sealed class Match : IDisposable
 
         if (Stopwatch.GetElapsedTime(begin).TotalSeconds > LongPass)
             foreach (var side in sides) side.Samples.Add(side.FirstMs);
+        else
+            begin = Stopwatch.GetTimestamp();
         while (sides[0].Samples.Count < length.Rounds)
         {
             if (sides[0].Samples.Count > 0 && Stopwatch.GetElapsedTime(begin).TotalSeconds > length.Budget) break;

@@ -42,7 +42,7 @@ internal static class RaceCommand
         var (only, threads, json, alone) = (Only(), Threads(), Json(), Alone());
         var command = new Command("quick", "the same for a selection, in less than five minutes") { only, threads, alone, json };
         command.SetAction(parsed => Run(
-            new MatchLength(parsed.GetValue(threads), Rounds: 5, Budget: 10), parsed.GetValue(only)!,
+            new MatchLength(parsed.GetValue(threads), Rounds: 5, Budget: 15), parsed.GetValue(only)!,
             quick: true, parsed.GetValue(alone), parsed.GetValue(json), record: false));
         return command;
     }
