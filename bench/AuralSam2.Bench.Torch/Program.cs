@@ -1,66 +1,106 @@
 using System.Diagnostics;
 using System.Globalization;
-using AuralSam2.Bench;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using AuralSam2.Bench.Ops;
 using AuralSam2.Bench.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 
-// A child of AuralSam2.Bench: model, image size, threads and type are arguments; then one command per line on stdin, one answer per
-// line on stdout. It stays idle between commands, and ends with its stdin.
+// A child of AuralSam2.Bench: the number of threads is its argument; then one command per line on stdin, one answer per line on stdout. It stays
+// idle between commands and ends with its stdin. What is loaded lies in a slot, so that two types of a part can be raced side by side.
 //
-//   (start)        -> ready TORCHSHARP_VERSION LIBTORCH_VERSION
-//   run            -> MILLISECONDS of one forward
-//   output FILE    -> COUNT floats written: the feature maps of the last run, one after the other, each [H * W, C]
-//   check FIXTURE  -> largest DIFFERENCE from the official implementation's samples, relative to each map's largest value
-if (args is not [var model, var imageSizeText, var threadsText, var typeText])
+//   (start)                    -> ready TORCHSHARP_VERSION LIBTORCH_VERSION
+//   load SLOT op SPEC          -> ok WAY: a case of the registry, described in JSON, and the way of writing it that was fastest
+//   load SLOT part TYPE NAME   -> ok: a part of the model, fp32 or bf16
+//   run SLOT COUNT             -> ok MILLISECONDS of one of so many runs
+//   output SLOT FILE           -> ok: the results of a first run are in the file, float32
+//   check SLOT FIXTURE         -> ok DIFFERENCE of the last results from the official implementation's, relative to each map's largest value
+//   free SLOT                  -> ok
+//   (anything that fails)      -> error MESSAGE
+if (args is not [var threads])
 {
-    Console.Error.WriteLine("started by AuralSam2.Bench: MODEL IMAGE_SIZE THREADS fp32|bf16");
+    Console.Error.WriteLine("started by AuralSam2.Bench: THREADS");
     return 2;
 }
 
-var imageSize = int.Parse(imageSizeText, CultureInfo.InvariantCulture);
-var type = typeText == "bf16" ? ScalarType.BFloat16 : ScalarType.Float32;
-set_num_threads(int.Parse(threadsText, CultureInfo.InvariantCulture));
-
+set_num_threads(int.Parse(threads, CultureInfo.InvariantCulture));
 using var inference = inference_mode();
-var hiera = new TorchHiera(TrunkShape.Of(model), imageSize, type);
-using var image = RuleTensors.Uniform("input.image", 0, 2, 1, 3, imageSize, imageSize).to(type);
-List<Tensor> stages = [];
+var slots = new Dictionary<string, IPeerPart>();
 
 Console.WriteLine($"ready {typeof(torch).Assembly.GetName().Version!.ToString(3)} {__version__}");
 while (Console.ReadLine() is { } line)
 {
-    Console.WriteLine(line.Split(' ', 2) switch
+    try
     {
-        ["run"] => Run(),
-        ["output", var path] => WriteStages(path),
-        ["check", var path] => Fixture.RelativeDifference(path, [.. Maps()]).ToString("R", CultureInfo.InvariantCulture),
-        _ => throw new InvalidOperationException($"unknown command '{line}'"),
-    });
+        Console.WriteLine($"ok {Answer(line.Split(' ', 3))}");
+    }
+    catch (Exception error) // of whatever kind: the other cases are worth having all the same
+    {
+        Console.WriteLine($"error {error.Message.Split('\n')[0].Trim()}"); // without libtorch's stack
+    }
 }
 
 return 0;
 
-string Run()
+string Answer(string[] command)
 {
-    foreach (var stage in stages) stage.Dispose();
-    var start = Stopwatch.GetTimestamp();
-    stages = hiera.Forward(image);
-    return Stopwatch.GetElapsedTime(start).TotalMilliseconds.ToString("R", CultureInfo.InvariantCulture);
-}
-
-string WriteStages(string path)
-{
-    using var file = new BinaryWriter(File.Create(path));
-    var count = 0;
-    foreach (var (values, _) in Maps())
+    switch (command)
     {
-        foreach (var value in values) file.Write(value);
-        count += values.Length;
+        case ["load", var slot, var what]:
+            Free(slot);
+            return Load(slot, what);
+        case ["run", var slot, var count]:
+            return Number(Run(slots[slot], int.Parse(count, CultureInfo.InvariantCulture)));
+        case ["output", var slot, var path]:
+            slots[slot].Prepare();
+            slots[slot].Run();
+            Write(path, slots[slot].Outputs());
+            return "";
+        case ["check", var slot, var fixture]:
+            return Number(Fixture.RelativeDifference(
+                fixture, [.. slots[slot].Outputs().Select(stage => (stage.data<float>().ToArray(), (int)stage.shape[^1]))]));
+        case ["free", var slot]:
+            Free(slot);
+            return "";
+        default:
+            throw new InvalidOperationException($"unknown command '{string.Join(' ', command)}'");
     }
-
-    return count.ToString(CultureInfo.InvariantCulture);
 }
 
-IEnumerable<(float[] Values, int Channels)> Maps() =>
-    stages.Select(stage => (stage.to(ScalarType.Float32).contiguous().data<float>().ToArray(), (int)stage.shape[^1]));
+string Load(string slot, string what)
+{
+    switch (what.Split(' ', 3))
+    {
+        case ["op", ..]:
+            var op = new PeerOp(JsonSerializer.Deserialize<OpSpec>(what["op ".Length..])!);
+            slots[slot] = op;
+            return op.Way;
+        case ["part", var type, var name]:
+            slots[slot] = PeerParts.Create(name, type == "bf16" ? ScalarType.BFloat16 : ScalarType.Float32);
+            return "";
+        default:
+            throw new InvalidOperationException($"cannot load '{what}'");
+    }
+}
+
+void Free(string slot)
+{
+    if (slots.Remove(slot, out var part)) part.Dispose();
+}
+
+static double Run(IPeerPart part, int count)
+{
+    part.Prepare();
+    var start = Stopwatch.GetTimestamp();
+    for (var i = 0; i < count; i++) part.Run();
+    return Stopwatch.GetElapsedTime(start).TotalMilliseconds / count;
+}
+
+static void Write(string path, IReadOnlyList<Tensor> outputs)
+{
+    using var file = File.Create(path);
+    foreach (var output in outputs) file.Write(MemoryMarshal.AsBytes<float>(output.data<float>().ToArray()));
+}
+
+static string Number(double value) => value.ToString("R", CultureInfo.InvariantCulture);

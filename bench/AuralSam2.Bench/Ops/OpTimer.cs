@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using AuralSam2.Kernels;
 using AuralSam2.Kernels.Registry;
-using AuralSam2.Weights;
 
 namespace AuralSam2.Bench.Ops;
 
@@ -34,31 +33,15 @@ internal sealed class OpTimer(Device device, double budget)
     public OpTime Measure(OpCase subject)
     {
         var sets = device is CpuDevice or EmulatorDevice ? 1 : (int)Math.Clamp(Math.Ceiling(Rotation / subject.Bytes), 1, MostSets);
-        var operands = new List<Tensor>();
-        var calls = new List<OpCall>();
-        try
-        {
-            var values = subject.Operands.Select(Values).ToArray();
-            for (var set = 0; set < sets; set++)
-            {
-                Tensor[] own = [.. subject.Operands.Select((o, i) => Allocate(o, values[i]))];
-                operands.AddRange(own);
-                calls.Add(subject.Bind(device, own));
-            }
+        using var bound = new BoundCase(device, subject, sets);
 
-            // Before others: an op that works in place goes on from its own result.
-            calls[0].Run();
-            var result = ResultMark.Of(device, operands.Where((_, i) => i < values.Length && subject.Operands[i].Role != OperandRole.Input));
-            return Measure(calls) with { Result = result };
-        }
-        finally
-        {
-            foreach (var call in calls) call.Dispose();
-            foreach (var operand in operands) operand.Buffer.Dispose();
-        }
+        // Before others: an op that works in place goes on from its own result.
+        bound.Calls[0].Run();
+        var result = ResultMark.Of(device, bound.Results);
+        return Measure(bound.Calls) with { Result = result };
     }
 
-    private OpTime Measure(List<OpCall> calls)
+    private OpTime Measure(IReadOnlyList<OpCall> calls)
     {
         Round(calls, calls.Count);
         var (first, _) = Round(calls, calls.Count);
@@ -76,7 +59,7 @@ internal sealed class OpTimer(Device device, double budget)
     }
 
     /// <summary>Seconds of one call, to its end and to its hand-over, over a number of calls.</summary>
-    private (double Seconds, double Host) Round(List<OpCall> calls, int count)
+    private (double Seconds, double Host) Round(IReadOnlyList<OpCall> calls, int count)
     {
         device.Synchronize();
         var start = Stopwatch.GetTimestamp();
@@ -87,20 +70,4 @@ internal sealed class OpTimer(Device device, double budget)
     }
 
     private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
-
-    private Tensor Allocate(Operand operand, float[] values)
-    {
-        var columns = new Shape(operand.Shape).Columns;
-        int[] wide = [.. operand.Shape[..^1], columns + operand.RowGap];
-        var tensor = device.AllocateTensor(wide).SliceColumns(0, columns);
-        device.Upload(values, tensor);
-        return tensor;
-    }
-
-    private static float[] Values(Operand operand)
-    {
-        var values = new float[new Shape(operand.Shape).Length];
-        RuleTensor.Fill("", operand.Name, operand.Offset, operand.Scale, values);
-        return values;
-    }
 }

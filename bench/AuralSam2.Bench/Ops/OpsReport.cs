@@ -11,9 +11,6 @@ internal sealed record OpsReport(string Device, Roofline Roofline, Machine Machi
     public bool Quick { get; init; }
 }
 
-/// <summary>One operand of a case, for peers that build it anew: values by rule from its name, offset and scale.</summary>
-internal sealed record OperandShape(string Name, string Role, int[] Shape, int RowGap, double Offset, double Scale);
-
 /// <summary>One case.</summary>
 /// <param name="Op">The op.</param>
 /// <param name="Label">What the case is about; peers read the op's parameters from it.</param>
@@ -84,7 +81,5 @@ internal sealed record OpRow(string Op, string Label, IReadOnlyList<OperandShape
             CultureInfo.InvariantCulture,
             $"{Op,-18}{Label,-62}{Ms,9:F4}{HostMs,9:F4}{Gflops,10:F1}{Gbs,9:F1}{OfFma,8:P0}{OfCopy,9:P0}{OfRoof,9:P0}");
 
-    private static OpRow Of(OpCase c) => new(
-        c.Op, c.Label, [.. c.Operands.Select(o => new OperandShape(o.Name, o.Role.ToString(), o.Shape, o.RowGap, o.Offset, o.Scale))],
-        c.Flops, c.Bytes, Sets: 1);
+    private static OpRow Of(OpCase c) => new(c.Op, c.Label, BoundCase.Describe(c).Operands, c.Flops, c.Bytes, Sets: 1);
 }

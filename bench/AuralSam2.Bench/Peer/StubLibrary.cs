@@ -79,6 +79,7 @@ internal static class StubLibrary
         Dynamic(10, names.Length); // DT_STRSZ
         Dynamic(11, SymbolSize); // DT_SYMENT
         Dynamic(0, 0); // DT_NULL
+        if (File.Exists(path) && File.ReadAllBytes(path).AsSpan().SequenceEqual(image)) return; // a peer that runs may have it mapped
         File.WriteAllBytes(path, image);
 
         void Bytes(ReadOnlySpan<byte> value)

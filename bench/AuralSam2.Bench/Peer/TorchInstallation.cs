@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using AuralSam2.Bench.Trunk;
 
 namespace AuralSam2.Bench.Peer;
 
@@ -40,8 +39,8 @@ internal sealed class TorchInstallation
     public static TorchInstallation Build()
     {
         if (!OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64)
-            throw new PlatformNotSupportedException("the TorchSharp peer runs on Linux x64 only; use --peer none");
-        var project = Path.Combine(RepositoryRoot(), "bench", "AuralSam2.Bench.Torch");
+            throw new PlatformNotSupportedException("the TorchSharp peer runs on Linux x64 only");
+        var project = Path.Combine(Repository.Root(), "bench", "AuralSam2.Bench.Torch");
         var start = new ProcessStartInfo("dotnet", ["build", project, "-c", "Release", "--nologo", "-v", "quiet", "--disable-build-servers"])
         {
             RedirectStandardOutput = true, // a build server would keep it open
@@ -49,7 +48,7 @@ internal sealed class TorchInstallation
         using var build = Process.Start(start)!;
         var output = build.StandardOutput.ReadToEnd();
         build.WaitForExit();
-        if (build.ExitCode != 0) throw new InvalidOperationException($"the TorchSharp peer does not build (use --peer none to go without):\n{output}");
+        if (build.ExitCode != 0) throw new InvalidOperationException($"the TorchSharp peer does not build:\n{output}");
         return new TorchInstallation(Path.Combine(project, "bin", "Release", "net10.0"));
     }
 
@@ -58,14 +57,14 @@ internal sealed class TorchInstallation
     /// MKL takes its fast code paths only on processors that call themselves Intel. With true the peer is told that this is one,
     /// which on AMD makes its matrix products up to twice as fast; with false it runs as its users get it.
     /// </param>
-    /// <param name="race">What to compute.</param>
-    public ProcessStartInfo Start(bool mklFastPath, TrunkRace race)
+    /// <param name="threads">Threads that it computes with.</param>
+    public ProcessStartInfo Start(bool mklFastPath, int threads)
     {
-        string[] arguments =
-        [
-            peer, race.Shape.Model, race.ImageSize.ToString(CultureInfo.InvariantCulture), race.Threads.ToString(CultureInfo.InvariantCulture), race.PeerType,
-        ];
-        var start = new ProcessStartInfo("dotnet", arguments) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("dotnet", [peer, threads.ToString(CultureInfo.InvariantCulture)])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        };
         var preloads = new[] { libstdcxxStub, mklFastPath ? mklStub : null }.OfType<string>();
         if (preloads.Any()) start.Environment["LD_PRELOAD"] = string.Join(':', preloads);
         return start;
@@ -73,11 +72,4 @@ internal sealed class TorchInstallation
 
     private static bool LibstdcxxIsNewEnough() =>
         NativeLibrary.TryLoad("libstdc++.so.6", out var library) && NativeLibrary.TryGetExport(library, LibstdcxxSymbol, out _);
-
-    private static string RepositoryRoot()
-    {
-        for (var folder = AppContext.BaseDirectory; folder is not null; folder = Path.GetDirectoryName(folder))
-            if (File.Exists(Path.Combine(folder, "AuralSam2.Kernels.sln"))) return folder;
-        throw new InvalidOperationException($"the peer is built from source, and no AuralSam2.Kernels.sln is above {AppContext.BaseDirectory}; use --peer none");
-    }
 }

@@ -51,8 +51,11 @@ internal static class AttentionCases
         yield return Of(new(20, 1030, 1, 96) { Scale = 60, Budget = 3e-5 });
 
         yield return Of(new(4096, 4096, 4, 96) { Gap = 768 }) with { Real = true }; // Hiera t, global blocks
+        yield return Of(new(4096, 4096, 8, 56) { Gap = 896 }) with { Real = true }; // b+
+        yield return Of(new(4096, 4096, 8, 72) { Gap = 1152 }) with { Real = true }; // l
         yield return Of(new(4096, 4096, 1, 256)) with { Real = true }; // memory attention, self
         yield return Of(new(4096, 28736, 1, 256)) with { Real = true }; // memory attention, 7 frames and 16 pointers
+        yield return Of(new(8, 8, 8, 32)) with { Real = true }; // decoder, tokens
         yield return Of(new(8, 4096, 8, 16)) with { Real = true }; // decoder, tokens to image
         yield return Of(new(4096, 8, 8, 16)) with { Real = true }; // decoder, image to tokens
         yield return Of(new(4096, 256, 4, 64) { Batch = 5 }) with { Real = true }; // AuralFuser, reduced keys, 5 frames

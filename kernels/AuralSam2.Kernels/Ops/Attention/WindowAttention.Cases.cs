@@ -37,6 +37,18 @@ internal static class WindowAttentionCases
         yield return Of(new(64, 64, 14, 4, false), 96) with { Real = true }; // stage 3, overhang 6
         yield return Of(new(64, 64, 14, 8, true), 96) with { Real = true }; // block 10
         yield return Of(new(32, 32, 7, 8, false), 96) with { Real = true }; // block 11
+        yield return Of(new(256, 256, 8, 2, false), 56) with { Real = true }; // b+, a block of each kind
+        yield return Of(new(256, 256, 8, 4, true), 56) with { Real = true };
+        yield return Of(new(128, 128, 4, 4, false), 56) with { Real = true };
+        yield return Of(new(64, 64, 14, 8, false), 56) with { Real = true };
+        yield return Of(new(64, 64, 14, 16, true), 56) with { Real = true };
+        yield return Of(new(32, 32, 7, 16, false), 56) with { Real = true };
+        yield return Of(new(256, 256, 8, 2, false), 72) with { Real = true }; // l
+        yield return Of(new(256, 256, 8, 4, true), 72) with { Real = true };
+        yield return Of(new(128, 128, 4, 4, false), 72) with { Real = true };
+        yield return Of(new(64, 64, 16, 8, false), 72) with { Real = true };
+        yield return Of(new(64, 64, 16, 16, true), 72) with { Real = true };
+        yield return Of(new(32, 32, 8, 16, false), 72) with { Real = true };
     }
 
     private static OpCase Of(WindowGrid g, int headDim, int gap = 0, double scale = 1)

@@ -56,12 +56,20 @@ internal static class Conv2dCases
         yield return Of(new(5, 4, 400, 6, 3, 1, 1)); // 3600 inputs: three stretches of k, blocks cut to the cache
 
         yield return Of(new(1024, 1024, 3, 96, 7, 4, 3) { ResidualImages = 1 }) with { Real = true }; // patch embedding and positions
+        yield return Of(new(1024, 1024, 3, 112, 7, 4, 3) { ResidualImages = 1 }) with { Real = true }; // b+
+        yield return Of(new(1024, 1024, 3, 144, 7, 4, 3) { ResidualImages = 1 }) with { Real = true }; // l
         yield return Of(new(1024, 1024, 1, 4, 3, 2, 1)) with { Real = true }; // memory encoder, steps down
+        yield return Of(new(512, 512, 4, 16, 3, 2, 1)) with { Real = true };
+        yield return Of(new(256, 256, 16, 64, 3, 2, 1)) with { Real = true };
         yield return Of(new(128, 128, 64, 256, 3, 2, 1)) with { Real = true };
         yield return Of(new(96, 64, 1, 64, 3, 1, 1) { Activation = Activation.Relu, Batch = 10 }) with { Real = true }; // VGGish, 5 s stereo
         yield return Of(new(48, 32, 64, 128, 3, 1, 1) { Activation = Activation.Relu, Batch = 10 }) with { Real = true };
+        yield return Of(new(24, 16, 128, 256, 3, 1, 1) { Activation = Activation.Relu, Batch = 10 }) with { Real = true };
+        yield return Of(new(24, 16, 256, 256, 3, 1, 1) { Activation = Activation.Relu, Batch = 10 }) with { Real = true };
+        yield return Of(new(12, 8, 256, 512, 3, 1, 1) { Activation = Activation.Relu, Batch = 10 }) with { Real = true };
         yield return Of(new(12, 8, 512, 512, 3, 1, 1) { Activation = Activation.Relu, Batch = 10 }) with { Real = true };
         yield return Of(new(256, 256, 256, 256, 4, 4, 0) { Batch = 5 }) with { Real = true }; // AuralFuser, patches of stride 4
+        yield return Of(new(128, 128, 256, 256, 2, 2, 0)) with { Real = true }; // of stride 8, a frame
         yield return Of(new(64, 64, 256, 256, 4, 4, 0) { Batch = 5 }) with { Real = true }; // and its key reduction
     }
 

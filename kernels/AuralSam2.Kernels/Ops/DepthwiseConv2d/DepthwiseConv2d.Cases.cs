@@ -24,6 +24,7 @@ internal static class DepthwiseConv2dCases
         yield return Of(0, 4, 5, 3, 1) with { Tiny = true };
 
         yield return Of(0, 64, 64, 256, 7) with { Real = true }; // memory encoder
+        yield return Of(0, 64, 64, 1024, 3, Activation.Gelu) with { Real = true }; // AuralFuser, a frame
         yield return Of(5, 64, 64, 1024, 3, Activation.Gelu) with { Real = true }; // AuralFuser, 5 frames
     }
 

@@ -18,10 +18,15 @@ internal static class FeedForwardCases
         yield return Of(139, 17, 33, 40, Activation.Gelu, gap: 3); // attention wider than the stream, nothing a multiple of anything
         yield return Of(64, 96, 384, 0, Activation.Relu, gap: 5);
 
-        yield return Of(65536, 96, 384, 96, Activation.Gelu) with { Real = true }; // Hiera t, stages 1 to 4
-        yield return Of(16384, 192, 768, 192, Activation.Gelu) with { Real = true };
-        yield return Of(4096, 384, 1536, 384, Activation.Gelu) with { Real = true };
-        yield return Of(1024, 768, 3072, 768, Activation.Gelu) with { Real = true };
+        foreach (var embed in (int[])[96, 112, 144]) // Hiera t and s, b+, l
+        {
+            for (var stage = 0; stage < 4; stage++)
+            {
+                var channels = embed << stage;
+                yield return Of(65536 >> (2 * stage), channels, 4 * channels, channels, Activation.Gelu) with { Real = true };
+            }
+        }
+
         yield return Of(4096, 256, 2048, 256, Activation.Relu) with { Real = true }; // memory attention
         yield return Of(10, 256, 1024, 256, Activation.Gelu) with { Real = true }; // AuralFuser, audio tokens
     }

@@ -79,15 +79,32 @@ internal static class GemmCases
         yield return Of(new(3, 5, 9) { Norm = true, Tiny = true });
         yield return Of(new(67, 96, 40) { Norm = true, Activation = Activation.Gelu, ResidualRows = 67, GapX = 1 });
 
-        yield return Of(new(65536, 96, 288) { Norm = true, Real = true }); // Hiera t, qkv of stage 1
-        yield return Of(new(4096, 384, 1152) { Norm = true, Real = true }); // stage 3
-        yield return Of(new(1024, 768, 2304) { Norm = true, Real = true }); // stage 4
-        yield return Of(new(65536, 96, 256) { Real = true }); // neck, stride 4
+        foreach (var embed in (int[])[96, 112, 144]) // Hiera t and s, b+, l
+        {
+            for (var stage = 0; stage < 4; stage++)
+                yield return Of(new(65536 >> (2 * stage), embed << stage, 3 * embed << stage) { Norm = true, Real = true }); // qkv
+            yield return Of(new(65536, embed, 6 * embed) { Norm = true, Real = true }); // qkv of the first block of a stage
+            yield return Of(new(65536, embed, 2 * embed) { Norm = true, Real = true }); // its shortcut
+            yield return Of(new(65536, embed, 256) { Real = true }); // neck, stride 4
+        }
+
+        yield return Of(new(4096, 384, 256) { Real = true }); // neck, stride 16
         yield return Of(new(4096, 256, 128) { Real = true }); // decoder, image to token
-        yield return Of(new(8, 256, 2048) { Activation = Activation.Relu, Real = true }); // decoder, tokens
+        yield return Of(new(4096, 128, 256) { ResidualRows = 4096, Real = true }); // and back
+        yield return Of(new(8, 256, 256) { Real = true }); // decoder, tokens
+        yield return Of(new(8, 256, 2048) { Activation = Activation.Relu, Real = true });
+        yield return Of(new(8, 2048, 256) { ResidualRows = 8, Real = true });
+        yield return Of(new(4096, 256, 256) { Norm = true, Real = true }); // memory attention, q
         yield return Of(new(4096, 256, 2048) { Norm = true, Activation = Activation.Relu, Real = true }); // memory attention
         yield return Of(new(28736, 64, 256) { Real = true }); // memory attention, keys of 7 frames and 16 pointers
-        yield return Of(new(10, 12288, 4096) { Activation = Activation.Relu, Real = true }); // VGGish, first dense layer, 5 s stereo
+        yield return Of(new(4096, 256, 64) { Real = true }); // memory encoder, out
+        yield return Of(new(4096, 256, 1024) { Norm = true, Real = true }); // AuralFuser, a block
+        yield return Of(new(4096, 1024, 256) { ResidualRows = 4096, Real = true });
+        yield return Of(new(20480, 256, 384) { Real = true }); // its fusion, 5 frames
+        yield return Of(new(20480, 128, 256) { Real = true });
+        yield return Of(new(10, 12288, 4096) { Activation = Activation.Relu, Real = true }); // VGGish, dense layers, 5 s stereo
+        yield return Of(new(10, 4096, 4096) { Activation = Activation.Relu, Real = true });
+        yield return Of(new(10, 4096, 128) { Activation = Activation.Relu, Real = true });
     }
 
     public static OpCase Of(GemmShape s)

@@ -31,6 +31,8 @@ internal static class LayerNormCases
         yield return Of(65536, 96, false, Activation.None) with { Real = true }; // Hiera t, stage 1
         yield return Of(4096, 256, true, Activation.None) with { Real = true }; // decoder, after attention
         yield return Of(16384, 64, false, Activation.Gelu) with { Real = true }; // decoder, upscaling
+        yield return Of(4096, 256, false, Activation.None) with { Real = true }; // memory attention
+        yield return Of(65536, 16, false, Activation.Gelu) with { Real = true }; // memory encoder, second step down
         yield return Of(262144, 4, false, Activation.Gelu) with { Real = true }; // memory encoder, first step down
     }
 

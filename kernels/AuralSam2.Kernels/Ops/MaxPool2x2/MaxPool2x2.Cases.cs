@@ -17,6 +17,8 @@ internal static class MaxPool2x2Cases
         yield return Of(0, 1, 4, 8) with { Tiny = true }; // nothing is left
 
         yield return Of(0, 256, 256, 192) with { Real = true }; // Hiera t, block 1
+        yield return Of(0, 256, 256, 288) with { Real = true }; // l
+        yield return Of(0, 64, 64, 768) with { Real = true }; // t, block 10
         yield return Of(10, 96, 64, 64) with { Real = true }; // VGGish, 5 s stereo
     }
 

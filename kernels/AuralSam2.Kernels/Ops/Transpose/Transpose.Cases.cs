@@ -18,6 +18,7 @@ internal static class TransposeCases
         yield return Of(2, 0, 4) with { Tiny = true };
 
         yield return Of(0, 65536, 96) with { Real = true }; // a feature map to channel-first
+        yield return Of(0, 20480, 128) with { Real = true }; // AuralFuser, what pixels read
         yield return Of(5, 4096, 128) with { Real = true }; // AuralFuser, 5 frames
     }
 
