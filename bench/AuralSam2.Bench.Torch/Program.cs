@@ -23,7 +23,8 @@ var type = typeText == "bf16" ? ScalarType.BFloat16 : ScalarType.Float32;
 set_num_threads(int.Parse(threadsText, CultureInfo.InvariantCulture));
 
 using var inference = inference_mode();
-var hiera = new TorchHiera(TrunkShape.Of(model), imageSize, type);
+using var parameters = new PeerParameters(type);
+var hiera = new TorchHiera(TrunkShape.Of(model), imageSize, parameters);
 using var image = RuleTensors.Uniform("input.image", 0, 2, 1, 3, imageSize, imageSize).to(type);
 List<Tensor> stages = [];
 

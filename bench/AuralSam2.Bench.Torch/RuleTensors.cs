@@ -36,14 +36,25 @@ internal static class RuleTensors
         return tensor(values, shape);
     }
 
+    /// <summary>Centre and largest distance from it: a network of such parameters neither dies nor explodes.</summary>
     private static (double Offset, double Scale) Spread(string name, long[] shape) => name switch
     {
-        _ when name.EndsWith(".pos_embed") || name.EndsWith(".pos_embed_window") => (0, 0.5),
-        _ when shape.Length >= 2 => (0, Math.Sqrt(3.0 / shape.Skip(1).Aggregate(1L, (product, dim) => product * dim))),
+        _ when name.EndsWith("positional_encoding_gaussian_matrix") => (0, 1),
+        _ when name.EndsWith("pred_obj_score_head.layers.2.bias") => (0.5, 0.02),
+        _ when name.EndsWith(".gamma") => (0.3, 0.1),
+        _ when name.EndsWith(".running_mean") => (0, 0.1),
+        _ when name.EndsWith(".running_var") => (1, 0.1),
+        _ when IsEmbedding(name) => (0, 0.5),
+        _ when shape.Length >= 2 => (0, Math.Sqrt((name.Contains("vgg.") ? 6.0 : 3.0) / shape.Skip(1).Aggregate(1L, (product, dim) => product * dim))), // He before ReLU
         _ when name.EndsWith(".weight") => (1, 0.1),
         _ when name.EndsWith(".bias") => (0, 0.02),
         _ => (0, 0.5),
     };
+
+    /// <summary>Vectors that are looked up or added, not multiplied with.</summary>
+    private static bool IsEmbedding(string name) =>
+        name.EndsWith(".pos_embed") || name.EndsWith(".pos_embed_window") || name.EndsWith("_embed.weight") || name.EndsWith("_token.weight")
+        || name.EndsWith("_tokens.weight") || name.Contains(".point_embeddings.") || name is "maskmem_tpos_enc" or "no_mem_embed" or "no_obj_ptr";
 
     private static ulong Hash(string name)
     {

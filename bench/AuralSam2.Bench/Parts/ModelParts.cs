@@ -1,7 +1,5 @@
-using AuralSam2.Bench.Clip;
 using AuralSam2.Kernels;
 using AuralSam2.Kernels.Ops;
-using AuralSam2.Models;
 using AuralSam2.Models.Audio;
 using AuralSam2.Models.Fusion;
 using AuralSam2.Models.Sam2;
@@ -10,129 +8,236 @@ using AuralSam2.Weights;
 
 namespace AuralSam2.Bench.Parts;
 
-/// <summary>A whole model on a device, on a clip of noise, cut into the parts that are timed one by one.</summary>
+/// <summary>
+/// A whole model on a device, cut into the parts that are timed one by one. Weights and inputs are made by rule, and every part is a pure
+/// function of them: the peer's outputs can be compared with ours.
+/// </summary>
 internal sealed class ModelParts : IDisposable
 {
     private const int Frames = 5;
-    private const int SampleRate = 16000;
+    private const int FrameHeight = 360;
+    private const int FrameWidth = 640;
 
-    /// <summary>Enough for a full memory: all spatial memories and all object pointers.</summary>
-    private const int TrackedBefore = MemoryBank.MaxPointers + 1;
+    private static readonly SelectionOptions Selection = new() { Multimask = true };
 
     private readonly Device device;
     private readonly AuralSam2Model model;
-    private readonly ClipWindow window;
-    private readonly List<DeviceBuffer> owned = [];
-    private readonly Tensor image;
-    private readonly Tensor examples;
-    private SoundingObjectTracker? tracker;
-    private int tracked;
+    private readonly Sam2Network sam2;
+    private readonly AuralFuser fuser;
+    private readonly int size;
+    private readonly int grid;
+    private readonly List<IDisposable> inputs = []; // of the part that was yielded last
 
-    /// <summary>Loads a model with weights by rule.</summary>
+    /// <summary>Loads a model.</summary>
     /// <param name="device">Where.</param>
     /// <param name="name">Its size.</param>
     public ModelParts(Device device, string name)
     {
         this.device = device;
         model = AuralSam2Model.Load(device, name, new RuleWeights());
-        window = new ClipWindow(model.Network, Frames);
-        image = Noise("image", model.ImageSize, model.ImageSize, 3);
-        examples = Noise("examples", Frames, 2, LogMel.ExampleFrames, LogMel.Bands);
+        (sam2, fuser) = (model.Network.Sam2, model.Network.Fuser);
+        (size, grid) = (model.ImageSize, sam2.Config.Grid);
     }
 
-    /// <summary>All parts, in the order in which a clip meets them; a later one needs what an earlier one made.</summary>
-    public IEnumerable<Part> All()
+    /// <summary>The parts, in the order in which a clip meets them. Each has its inputs until the next is asked for.</summary>
+    /// <param name="isWanted">Says by its name whether a part is made.</param>
+    public IEnumerable<Part> All(Func<string, bool> isWanted)
     {
-        var (sam2, fuser, name) = (model.Network.Sam2, model.Network.Fuser, model.Name);
-        yield return new Part($"image encoder {name}", () => sam2.ImageEncoder.Forward(image));
-        if (device is EmulatorDevice) yield break; // VGGish, which every later part needs, would take it minutes
-        var embeddings = Own(2 * Frames, Vggish.EmbeddingChannels);
-        var heard = examples.Reshape(2 * Frames, LogMel.ExampleFrames, LogMel.Bands, 1);
-        yield return new Part($"VGGish, {2 * Frames} examples", () => fuser.Vggish.Forward(heard, embeddings));
-        yield return Fuser(fuser);
-        for (var frame = 0; frame < Frames; frame++) window.Encode(frame, image);
-        window.Fuse(Frames, examples, text: default);
-        yield return Decoder(sam2);
-        yield return new Part("tracked frame, full memory", Track, StartTracking);
-        yield return new Part($"clip of {Frames} frames, model {name}", Clip);
+        (string Name, Func<Func<Tensor[]>> Load)[] parts =
+        [
+            ($"image encoder {model.Name}", ImageEncoder),
+            .. device is EmulatorDevice ? [] : AfterEncoder(), // VGGish and the clip would take it minutes
+        ];
+        foreach (var (name, load) in parts.Where(part => isWanted(part.Name)))
+        {
+            yield return Part.Of(name, load());
+            Forget();
+        }
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        tracker?.Dispose();
-        window.Dispose();
-        foreach (var buffer in owned) buffer.Dispose();
+        Forget();
         model.Dispose();
     }
 
-    private Part Fuser(AuralFuser fuser)
+    private (string Name, Func<Func<Tensor[]>> Load)[] AfterEncoder() =>
+    [
+        ("VGGish 5 s", Vggish),
+        ("AuralFuser 5 frames", Fuser),
+        ("mask decoder", MaskDecoder),
+        ("memory attention, 7 memories", MemoryAttention),
+        ("tracked frame, 1 memory", () => TrackedFrame(framesBefore: 0)),
+        ("tracked frame, 7 memories", () => TrackedFrame(framesBefore: MemoryBank.MaxPointers - 1)),
+        ($"clip of {Frames} frames, model {model.Name}", Clip),
+    ];
+
+    /// <summary>An image to the pyramid.</summary>
+    private Func<Tensor[]> ImageEncoder()
     {
-        var cells = fuser.Grid * fuser.Grid;
-        Tensor[] patches = [.. Levels(i => Noise($"patches.{i}", Frames, cells, AuralFuser.Channels))];
-        Tensor[] maps = [.. Levels(_ => Own(Frames, cells, AuralFuser.Channels))];
-        Tensor[] fused = [.. Levels(_ => Own(Frames, AuralFuser.Channels))];
-        Tensor heard = Noise("heard", Frames, AuralFuser.Channels), audio = Own(Frames, AuralFuser.Channels);
-        return new Part($"AuralFuser, {Frames} frames", () => fuser.Forward(maps, audio, fused), () =>
+        var image = Noise("input.image", 2, size, size, 3);
+        return () => sam2.ImageEncoder.Forward(image);
+    }
+
+    /// <summary>Log-mel examples of both channels of five seconds, <c>[10, 96, 64, 1]</c>, to embeddings <c>[10, 128]</c>.</summary>
+    private Func<Tensor[]> Vggish()
+    {
+        var examples = Noise("bench.examples", 1, 2 * Frames, LogMel.ExampleFrames, LogMel.Bands, 1);
+        return () =>
         {
-            for (var i = 0; i < maps.Length; i++) device.Copy(patches[i], maps[i]);
+            var embeddings = device.Rent(2 * Frames, Models.Audio.Vggish.EmbeddingChannels);
+            fuser.Vggish.Forward(examples, embeddings);
+            return [embeddings];
+        };
+    }
+
+    /// <summary>The pyramids of all frames and their audio tokens to three fused maps <c>[frames, cells, 256]</c> and three sounds <c>[frames, 256]</c>.</summary>
+    private Func<Tensor[]> Fuser()
+    {
+        Tensor[] levels = [.. Levels(i => Noise($"bench.level.{i}", 1, Frames, size >> (i + 2), size >> (i + 2), FpnNeck.Channels))];
+        var heard = Noise("bench.heard", 1, Frames, AuralFuser.Channels);
+        return () =>
+        {
+            Tensor[] maps = [.. Levels(_ => device.Rent(Frames, grid * grid, AuralFuser.Channels))];
+            Tensor[] sounds = [.. Levels(_ => device.Rent(Frames, AuralFuser.Channels))];
+            var audio = device.Rent(Frames, AuralFuser.Channels);
             device.Copy(heard, audio);
-        });
-
-        static IEnumerable<Tensor> Levels(Func<int, Tensor> make) => Enumerable.Range(0, AuralFuser.Levels).Select(make);
+            for (var i = 0; i < AuralFuser.Levels; i++)
+                for (var t = 0; t < Frames; t++) fuser.PatchEmbed(i, levels[i].At(t), maps[i].At(t).Reshape(grid, grid, AuralFuser.Channels));
+            fuser.Forward(maps, audio, sounds);
+            return [.. maps, .. sounds];
+        };
     }
 
-    private Part Decoder(Sam2Network sam2)
+    /// <summary>What a click costs: a point becomes a prompt, the prompt four masks <c>[4, 4 grid * 4 grid]</c>, their IoUs, tokens and the object's logit.</summary>
+    private Func<Tensor[]> MaskDecoder()
     {
-        var features = Own(window.Features(0).Rows, FpnNeck.Channels);
-        return new Part(
-            "mask decoder",
-            () => sam2.MaskDecoder.Forward(
-                features, sam2.PromptEncoder.DensePositions, sparse: default, window.Stride4(0), window.Stride8(0), window.Prompts(0)),
-            () => device.Copy(window.Features(0), features));
-    }
-
-    /// <summary>Fills the memory, once.</summary>
-    private void StartTracking()
-    {
-        if (tracker is not null) return;
-        tracker = new SoundingObjectTracker(model.Network, frames: 1000);
-        while (tracked < TrackedBefore)
+        var (features, stride4, stride8) = FrameMaps();
+        PromptPoint[] click = [new((0.6f * size) - 0.5f, (0.4f * size) - 0.5f, PointLabel.Positive)];
+        return () =>
         {
-            using var scope = device.Scope();
-            Track();
-        }
+            var image = device.Rent(features.Rows, FpnNeck.Channels);
+            sam2.PromptEncoder.AddDense(features, mask: default, image);
+            var decoded = sam2.MaskDecoder.Forward(image, sam2.PromptEncoder.DensePositions, sam2.PromptEncoder.Sparse(click), stride4, stride8);
+            return [decoded.Masks.Reshape(Models.Sam2.MaskDecoder.Masks, 16 * grid * grid), decoded.Ious, decoded.MaskTokens, decoded.ObjectLogit];
+        };
     }
 
-    private void Track()
+    /// <summary>A frame's map, <c>[cells, 256]</c>, conditioned on seven spatial memories and sixteen object pointers.</summary>
+    private Func<Tensor[]> MemoryAttention()
     {
-        var conditioned = device.Rent(window.Features(0).Rows, FpnNeck.Channels);
-        tracker!.Track(window, tracked % Frames, tracked, isConditioning: tracked == 0, conditioned);
-        tracked++;
+        const int framesBefore = MemoryBank.MaxPointers - 1;
+        var features = Noise("bench.features", 1, grid * grid, FpnNeck.Channels);
+        var bank = Bank(framesBefore);
+        return () => [Condition(features, bank, framesBefore)];
     }
 
-    private void Clip()
+    /// <summary>
+    /// A frame that follows others, from its encoded image on: reads the memory, is decoded, and becomes a memory. Results: mask logits
+    /// <c>[size, size]</c>, IoUs <c>[1, 3]</c>, object pointer <c>[1, 256]</c>, spatial memory <c>[cells, 64]</c>.
+    /// </summary>
+    /// <param name="framesBefore">Frames between the conditioning frame and this one: the last six are seen as maps, fifteen as pointers.</param>
+    private Func<Tensor[]> TrackedFrame(int framesBefore)
     {
-        using var frames = new NoiseClip(Frames, 640, 360);
-        foreach (var _ in new AudioVisualPredictor(model).Segment(frames, NoiseClip.Sound(Frames, SampleRate), new SegmentOptions()))
+        var (features, stride4, stride8) = FrameMaps();
+        var bank = Bank(framesBefore);
+        var prompts = new AudioPrompts(
+            [.. Levels(i => Noise($"bench.dense.{i}", 1, grid * grid, AuralFuser.Channels))], [.. Levels(i => Noise($"bench.sparse.{i}", 1, AuralFuser.Channels))]);
+        // Not the decoded mask is remembered but one by rule: a logit that rounds to the other side of 0 would make memories incomparable.
+        var remembered = Noise("bench.mask", 1, size, size);
+        return () =>
         {
-            // The masks are on the host now.
-        }
+            var memory = new MemoryBank.Entry(
+                framesBefore + 1, device.Rent(features.Rows, MemoryEncoder.MemoryChannels), device.Rent(1, FpnNeck.Channels));
+            var image = Condition(features, bank, framesBefore);
+            sam2.PromptEncoder.AddDense(image, mask: default, image);
+            var decoded = sam2.MaskDecoder.Forward(image, sam2.PromptEncoder.DensePositions, sparse: default, stride4, stride8, prompts);
+            var selected = sam2.Heads.Select(decoded, Selection);
+            sam2.Remember(features, selected with { HighMask = remembered }, memory);
+            return [selected.HighMask, selected.Ious, memory.Pointer, memory.Features];
+        };
     }
 
-    private Tensor Own(params ReadOnlySpan<int> shape)
+    /// <summary>
+    /// Five images and their log-mel examples to masks at the size of the frames, on the host, as <see cref="AudioVisualPredictor"/> does
+    /// it. Results: the logits that were cut at 0, <c>[frames, height * width]</c>.
+    /// </summary>
+    private Func<Tensor[]> Clip()
+    {
+        Tensor[] images = [.. Enumerable.Range(0, Frames).Select(t => Noise($"bench.image.{t}", 2, size, size, 3))];
+        var examples = Noise("bench.examples", 1, Frames, 2, LogMel.ExampleFrames, LogMel.Bands);
+        return () =>
+        {
+            var logits = device.Rent(Frames, FrameHeight * FrameWidth);
+            using var window = new ClipWindow(model.Network, Frames);
+            using var tracker = new SoundingObjectTracker(model.Network, Frames);
+            for (var t = 0; t < Frames; t++) window.Encode(t, images[t]);
+            window.Fuse(Frames, examples, text: default);
+            for (var t = 0; t < Frames; t++)
+            {
+                using var scope = device.Scope();
+                var selected = tracker.Track(window, t, t, isConditioning: t == 0, device.Rent(grid * grid, FpnNeck.Channels));
+                var answer = logits.Slice(t, 1).Reshape(FrameHeight, FrameWidth);
+                Resize.Forward(device, selected.HighMask, answer, ResizeMode.Bilinear);
+                _ = Array.ConvertAll(device.Download(answer), logit => logit > 0 ? byte.MaxValue : byte.MinValue);
+            }
+
+            return [logits];
+        };
+    }
+
+    private Tensor Condition(Tensor features, MemoryBank bank, int framesBefore)
+    {
+        var conditioned = device.Rent(features.Rows, FpnNeck.Channels);
+        sam2.Condition(features, bank, framesBefore + 1, MemoryBank.MaxPointers, conditioned);
+        return conditioned;
+    }
+
+    /// <summary>The memories of the conditioning frame, number 0, and of the frames after it.</summary>
+    private MemoryBank Bank(int framesBefore)
+    {
+        var bank = new MemoryBank(device, sam2.Memory, grid * grid, framesBefore + 1, onlyPastPointers: true);
+        inputs.Add(bank);
+        for (var frame = 0; frame <= framesBefore; frame++)
+        {
+            var entry = bank.Add(frame, isConditioning: frame == 0);
+            Fill($"bench.memory.{frame}", 1, entry.Features);
+            Fill($"bench.pointer.{frame}", 1, entry.Pointer);
+        }
+
+        return bank;
+    }
+
+    /// <summary>A frame as the decoder gets it: <c>[cells, 256]</c>, <c>[4 grid, 4 grid, 32]</c>, <c>[2 grid, 2 grid, 64]</c>.</summary>
+    private (Tensor Features, Tensor Stride4, Tensor Stride8) FrameMaps()
+    {
+        var (channels4, channels8) = Models.Sam2.MaskDecoder.HighResChannels;
+        return (
+            Noise("bench.features", 1, grid * grid, FpnNeck.Channels), Noise("bench.stride4", 1, 4 * grid, 4 * grid, channels4),
+            Noise("bench.stride8", 1, 2 * grid, 2 * grid, channels8));
+    }
+
+    private static IEnumerable<Tensor> Levels(Func<int, Tensor> make) => Enumerable.Range(0, AuralFuser.Levels).Select(make);
+
+    private Tensor Noise(string name, double scale, params ReadOnlySpan<int> shape)
     {
         var tensor = device.AllocateTensor(shape);
-        owned.Add(tensor.Buffer);
+        inputs.Add(tensor.Buffer);
+        Fill(name, scale, tensor);
         return tensor;
     }
 
-    private Tensor Noise(string name, params ReadOnlySpan<int> shape)
+    private void Fill(string name, double scale, Tensor tensor)
     {
-        var tensor = Own(shape);
         var values = new float[tensor.Length];
-        RuleTensor.Fill("", $"bench.{name}", 0, 1, values);
+        RuleTensor.Fill("", name, 0, scale, values);
         device.Upload(values, tensor);
-        return tensor;
+    }
+
+    private void Forget()
+    {
+        foreach (var input in inputs) input.Dispose();
+        inputs.Clear();
     }
 }

@@ -45,8 +45,8 @@ internal static class PartsCommand
             {
                 Try($"trunk {trunk}", () =>
                 {
-                    using var loaded = new TrunkPart(device, trunk);
-                    Add(loaded.Part.Measure(device, budget, roofline) with { Result = loaded.Mark() });
+                    using var encoder = new EncoderParts(device, trunk);
+                    Add(encoder.Trunk.Measure(device, budget, roofline) with { Result = encoder.Mark() });
                 });
             }
 
@@ -60,7 +60,7 @@ internal static class PartsCommand
             Try($"model {name}", () =>
             {
                 using var parts = new ModelParts(device, name);
-                foreach (var part in parts.All().Where(p => IsWanted(p.Name))) Try(part.Name, () => Add(part.Measure(device, budget, roofline)));
+                foreach (var part in parts.All(IsWanted)) Try(part.Name, () => Add(part.Measure(device, budget, roofline)));
             });
         }
 

@@ -6,8 +6,7 @@ namespace AuralSam2.Bench.Torch;
 
 /// <summary>
 /// SAM2's image trunk as a TorchSharp user would write it for speed: inference mode, PyTorch's fused attention, in-place sums, and
-/// one dispose scope per block, so that a block's memory is free again before the next one asks for it. Parameters live as long as
-/// the process.
+/// one dispose scope per block, so that a block's memory is free again before the next one asks for it.
 /// </summary>
 internal sealed class TorchHiera
 {
@@ -19,13 +18,13 @@ internal sealed class TorchHiera
     private readonly Tensor positions; // [1, grid, grid, embed]
     private readonly Block[] blocks;
 
-    public TorchHiera(TrunkShape shape, int imageSize, ScalarType type)
+    public TorchHiera(TrunkShape shape, int imageSize, PeerParameters parameters)
     {
-        Tensor Parameter(string name, params long[] dims) => RuleTensors.Parameter(Prefix + name, dims).to(type);
+        Tensor Parameter(string name, params long[] dims) => parameters.Parameter(Prefix + name, dims);
 
         patchWeight = Parameter("patch_embed.proj.weight", shape.Embed, 3, 7, 7);
         patchBias = Parameter("patch_embed.proj.bias", shape.Embed);
-        positions = Positions(shape, imageSize / 4).to(type);
+        positions = parameters.Own(Positions(shape, imageSize / 4));
         blocks = [.. shape.Blocks(imageSize).Select(block => new Block(block, (name, dims) => Parameter($"blocks.{block.Index}.{name}", dims)))];
     }
 
@@ -99,7 +98,8 @@ internal sealed class TorchHiera
             var normed = F.layer_norm(x, [Shape.Input], norm1Weight, norm1Bias, NormEpsilon);
             var shortcut = Shape.Halves ? MaxPool2x2(F.linear(normed, shortcutWeight!, shortcutBias)) : x;
             var attended = Shape.Window == 0 ? Attention(normed) : Windowed(normed);
-            x = shortcut + attended;
+            // What pads the windows is cut off by a view: a sum in place would keep its gaps.
+            x = attended.is_contiguous() ? attended.add_(shortcut) : shortcut + attended;
             var hidden = F.linear(F.layer_norm(x, [Shape.Output], norm2Weight, norm2Bias, NormEpsilon), mlp0Weight, mlp0Bias);
             return F.linear(F.gelu(hidden, inplace: true), mlp1Weight, mlp1Bias).add_(x).MoveToOuterDisposeScope();
         }

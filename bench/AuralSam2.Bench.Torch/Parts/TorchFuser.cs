@@ -1,0 +1,175 @@
+using TorchSharp;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace AuralSam2.Bench.Torch;
+
+/// <summary>
+/// AuralFuser for sound alone (AVS), all frames of a window as one batch. Maps stay channel-last; what the published code reinterprets
+/// channel-first comes out of the matrix products that way.
+/// </summary>
+internal sealed class TorchFuser
+{
+    private const int Channels = 256;
+    private const int Levels = 3;
+    private const int AudioDepth = 3;
+    private static readonly int[] FrameDepths = [3, 6, 12];
+
+    private readonly int grid;
+    private readonly Convolution[] patchEmbeds;
+    private readonly Linear[] smooth;
+    private readonly FrameBlock[][] frameBlocks;
+    private readonly AudioBlock[][] audioBlocks;
+    private readonly Fusion[] fusions;
+    private readonly Tensor imagePositions; // [grid * grid, 256]
+    private readonly Tensor audioPosition; // [256]
+
+    public TorchFuser(int grid, PeerParameters parameters)
+    {
+        const string prefix = "aural_fuser.";
+        this.grid = grid;
+        patchEmbeds = [.. Each(Levels, i => parameters.Convolution($"{prefix}patch_embeds.{i}", Channels, Channels, 4 >> i, 4 >> i, padding: 0))];
+        smooth = [.. Each(Levels - 1, i => parameters.Pointwise($"{prefix}smooth_convs.{i}", Channels, Channels))];
+        frameBlocks = [.. Each(Levels, level => Each(FrameDepths[level], i => new FrameBlock($"{prefix}f_blocks.{level}.{i}", parameters)).ToArray())];
+        audioBlocks = [.. Each(Levels, level => Each(AudioDepth, i => new AudioBlock($"{prefix}a_blocks.{level}.{i}", parameters)).ToArray())];
+        fusions = [.. Each(Levels, level => new Fusion($"{prefix}fusion_modules.{level}", parameters))];
+        imagePositions = parameters.Own(Encodings.Sine2D(grid, Channels));
+        audioPosition = parameters.Own(arange(Channels).remainder(2).to(ScalarType.Float32)); // position 0: sin 0, cos 0, ...
+    }
+
+    /// <summary>A level of the pyramid, <c>[frames, h, w, 256]</c>, on the common grid: <c>[frames, grid, grid, 256]</c>.</summary>
+    public Tensor PatchEmbed(int level, Tensor map) => patchEmbeds[level].Forward(map);
+
+    /// <summary>Fuses.</summary>
+    /// <param name="patches">Per level <c>[frames, grid, grid, 256]</c>; not needed afterwards, and overwritten.</param>
+    /// <param name="audio"><c>[frames, 256]</c>.</param>
+    /// <returns>Per level <c>[frames, grid * grid, 256]</c>, then per level <c>[frames, 256]</c>; the caller disposes them.</returns>
+    public Tensor[] Forward(Tensor[] patches, Tensor audio)
+    {
+        using var outer = NewDisposeScope();
+        Tensor[] maps = new Tensor[Levels], sounds = new Tensor[Levels];
+        for (var level = 0; level < Levels; level++)
+        {
+            using var scope = NewDisposeScope();
+            var x = patches[level].view(-1, grid * grid, Channels);
+            if (level > 0) x = smooth[level - 1].Forward(x.add_(maps[level - 1]));
+            x.add_(imagePositions);
+            audio = audio + audioPosition;
+            foreach (var block in frameBlocks[level]) block.Forward(x.view(-1, grid, grid, Channels));
+            foreach (var block in audioBlocks[level]) block.Forward(audio);
+            (maps[level], audio) = fusions[level].Forward(x.add_(imagePositions), audio.add_(audioPosition));
+            maps[level].MoveToOuterDisposeScope();
+            sounds[level] = audio.MoveToOuterDisposeScope();
+        }
+
+        return [.. maps.Concat(sounds).Select(result => result.MoveToOuterDisposeScope())];
+    }
+
+    private static IEnumerable<T> Each<T>(int count, Func<int, T> make) => Enumerable.Range(0, count).Select(make);
+
+    /// <summary>Attention of all cells to a map reduced 4 x 4, then two layers with a depthwise convolution between them.</summary>
+    private sealed class FrameBlock(string prefix, PeerParameters parameters)
+    {
+        private readonly Norm norm1 = parameters.Norm(prefix + ".norm1", Channels, 1e-5);
+        private readonly Linear q = parameters.Linear(prefix + ".attn.q", Channels, Channels);
+        private readonly Convolution reduce = parameters.Convolution(prefix + ".attn.sr", Channels, Channels, kernel: 4, stride: 4, padding: 0);
+        private readonly Norm reducedNorm = parameters.Norm(prefix + ".attn.norm", Channels, 1e-5);
+        private readonly Linear kv = parameters.Linear(prefix + ".attn.kv", 2 * Channels, Channels);
+        private readonly Linear projection = parameters.Linear(prefix + ".attn.proj", Channels, Channels);
+        private readonly Norm norm2 = parameters.Norm(prefix + ".norm2", Channels, 1e-5);
+        private readonly Linear expand = parameters.Linear(prefix + ".mlp.fc1", 4 * Channels, Channels);
+        private readonly Convolution depthwise =
+            parameters.Convolution(prefix + ".mlp.dwconv.dwconv", 4 * Channels, 4 * Channels, kernel: 3, stride: 1, padding: 1, groups: 4 * Channels);
+        private readonly Linear contract = parameters.Linear(prefix + ".mlp.fc2", Channels, 4 * Channels);
+
+        /// <summary>In place on <c>[frames, grid, grid, 256]</c>.</summary>
+        public void Forward(Tensor x)
+        {
+            using (NewDisposeScope())
+            {
+                var normed = norm1.Forward(x);
+                var pairs = kv.Forward(reducedNorm.Forward(reduce.Forward(normed)));
+                x.add_(projection.Forward(HeadAttention(q.Forward(normed), pairs)));
+            }
+
+            using (NewDisposeScope()) x.add_(contract.Forward(F.gelu(depthwise.Forward(expand.Forward(norm2.Forward(x))), inplace: true)));
+        }
+    }
+
+    /// <summary>The same over the sound: full attention, no convolutions.</summary>
+    private sealed class AudioBlock(string prefix, PeerParameters parameters)
+    {
+        private readonly Norm norm1 = parameters.Norm(prefix + ".norm1", Channels, 1e-5);
+        private readonly Linear q = parameters.Linear(prefix + ".attn.q", Channels, Channels);
+        private readonly Linear kv = parameters.Linear(prefix + ".attn.kv", 2 * Channels, Channels);
+        private readonly Linear projection = parameters.Linear(prefix + ".attn.proj", Channels, Channels);
+        private readonly Norm norm2 = parameters.Norm(prefix + ".norm2", Channels, 1e-5);
+        private readonly Linear expand = parameters.Linear(prefix + ".mlp.fc1", 4 * Channels, Channels);
+        private readonly Linear contract = parameters.Linear(prefix + ".mlp.fc2", Channels, 4 * Channels);
+
+        /// <summary>In place on <c>[tokens, 256]</c>.</summary>
+        public void Forward(Tensor x)
+        {
+            using var scope = NewDisposeScope();
+            var normed = norm1.Forward(x).unsqueeze(0);
+            x.add_(projection.Forward(HeadAttention(q.Forward(normed), kv.Forward(normed))).squeeze(0));
+            x.add_(contract.Forward(F.gelu(expand.Forward(norm2.Forward(x)), inplace: true)));
+        }
+    }
+
+    /// <summary>Four heads of 64.</summary>
+    /// <param name="queries"><c>[n, ..., 256]</c>.</param>
+    /// <param name="pairs"><c>[n, ..., 512]</c>: keys, then values.</param>
+    private static Tensor HeadAttention(Tensor queries, Tensor pairs)
+    {
+        const int heads = 4;
+        var count = queries.shape[0];
+        var keysValues = pairs.view(count, -1, 2, heads, Channels / heads).unbind(2);
+        var attended = F.scaled_dot_product_attention(
+            queries.view(count, -1, heads, Channels / heads).transpose(1, 2), keysValues[0].transpose(1, 2), keysValues[1].transpose(1, 2));
+        return attended.transpose(1, 2).reshape(queries.shape);
+    }
+
+    /// <summary>Image and sound read each other, without softmax, all frames and tokens at once.</summary>
+    private sealed class Fusion(string prefix, PeerParameters parameters)
+    {
+        private const int Inner = 128;
+
+        private readonly Linear align = parameters.Pointwise(prefix + ".align_channel", Channels, Channels, ones: 1);
+        private readonly Linear[] frame = [.. "qkv".Select(part => parameters.Pointwise($"{prefix}.{part}_frame", Inner, Channels, ones: 3))];
+        private readonly Linear[] sound = [.. "qkv".Select(part => parameters.Pointwise($"{prefix}.{part}_audio", Inner, Channels, ones: 1))];
+        private readonly Linear frameOut = parameters.PointwiseBatchNorm(prefix + ".W_z.0", prefix + ".W_z.1", Channels, Inner, ones: 3);
+        private readonly Linear soundOut = parameters.PointwiseBatchNorm(prefix + ".W_z2.0", prefix + ".W_z2.1", Channels, Inner, ones: 1);
+        private readonly Norm frameNorm = parameters.Norm(prefix + ".norm_layer", Channels, 1e-5);
+        private readonly Norm soundNorm = parameters.Norm(prefix + ".norm_layer2", Channels, 1e-5);
+
+        /// <summary><c>[frames, cells, 256]</c>, overwritten, and <c>[tokens, 256]</c>.</summary>
+        public (Tensor Frames, Tensor Sound) Forward(Tensor frames, Tensor audio)
+        {
+            using var scope = NewDisposeScope();
+            var (count, cells, tokens) = (frames.shape[0], frames.shape[1], audio.shape[0]);
+            var scale = 1.0 / (count * cells);
+            var aligned = align.Forward(audio);
+            Tensor[] heard = [.. sound.Select(part => part.Forward(aligned))]; // q, k, v: [tokens, 128]
+            Tensor[] seen = [.. frame.Select(part => ChannelFirst(frames, part))]; // q, k, v: [frames * cells, 128]
+
+            // Image reads sound, transposed from the start: [128, frames * cells], read as [frames, 128, cells].
+            var read = mm(heard[2].t(), mm(heard[1].mul_(scale), seen[0].t())).view(count, Inner, cells);
+            var residual = baddbmm(
+                frameOut.Bias.view(1, 1, Channels), read.transpose(1, 2), frameOut.Weight.t().unsqueeze(0).expand(count, Inner, Channels));
+
+            // Sound reads image: [128, tokens], read as [tokens, 128].
+            var answer = mm(mm(heard[0].mul_(scale), seen[1].t()), seen[2]).t().contiguous().view(tokens, Inner);
+            var newFrames = frameNorm.Forward(frames.add_(residual));
+            var newSound = soundNorm.Forward(aligned.add_(soundOut.Forward(answer)));
+            return (newFrames.MoveToOuterDisposeScope(), newSound.MoveToOuterDisposeScope());
+        }
+
+        /// <summary>A 1x1 convolution with channel-first result, <c>[frames, 128, cells]</c>, read as <c>[frames * cells, 128]</c>.</summary>
+        private static Tensor ChannelFirst(Tensor frames, Linear part)
+        {
+            var (count, cells) = (frames.shape[0], frames.shape[1]);
+            return baddbmm(part.Bias.view(1, Inner, 1), part.Weight.unsqueeze(0).expand(count, Inner, Channels), frames.transpose(1, 2)).view(count * cells, Inner);
+        }
+    }
+}
