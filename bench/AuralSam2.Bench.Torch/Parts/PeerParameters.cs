@@ -98,8 +98,11 @@ internal sealed record Convolution(Tensor Weight, Tensor Bias, long Stride, long
         F.conv2d(x.permute(0, 3, 1, 2), Weight, Bias, strides: [Stride, Stride], padding: [Padding, Padding], groups: Groups).permute(0, 2, 3, 1);
 }
 
-internal static class LinearChain
+internal static class Products
 {
+    /// <summary>left right + addend, over batches of matrices in one call. TorchSharp 0.107.0 hands the addend of baddbmm on as the last operand.</summary>
+    public static Tensor AddBatched(Tensor addend, Tensor left, Tensor right) => left.baddbmm(right, addend);
+
     /// <summary>Applies the layers of a head, ReLU between them.</summary>
     public static Tensor Forward(this Linear[] layers, Tensor x)
     {

@@ -155,7 +155,7 @@ internal sealed class TorchFuser
 
             // Image reads sound, transposed from the start: [128, frames * cells], read as [frames, 128, cells].
             var read = mm(heard[2].t(), mm(heard[1].mul_(scale), seen[0].t())).view(count, Inner, cells);
-            var residual = baddbmm(
+            var residual = Products.AddBatched(
                 frameOut.Bias.view(1, 1, Channels), read.transpose(1, 2), frameOut.Weight.t().unsqueeze(0).expand(count, Inner, Channels));
 
             // Sound reads image: [128, tokens], read as [tokens, 128].
@@ -169,7 +169,8 @@ internal sealed class TorchFuser
         private static Tensor ChannelFirst(Tensor frames, Linear part)
         {
             var (count, cells) = (frames.shape[0], frames.shape[1]);
-            return baddbmm(part.Bias.view(1, Inner, 1), part.Weight.unsqueeze(0).expand(count, Inner, Channels), frames.transpose(1, 2)).view(count * cells, Inner);
+            var weight = part.Weight.unsqueeze(0).expand(count, Inner, Channels);
+            return Products.AddBatched(part.Bias.view(1, Inner, 1), weight, frames.transpose(1, 2)).view(count * cells, Inner);
         }
     }
 }

@@ -97,7 +97,7 @@ internal sealed class TorchMaskDecoder
         var hyper = maskTokens.unsqueeze(1); // [4, 1, 256]
         for (var i = 0; i < hypernetworks.Length; i++)
         {
-            hyper = baddbmm(hypernetworks[i].Bias, hyper, hypernetworks[i].Weight);
+            hyper = Products.AddBatched(hypernetworks[i].Bias, hyper, hypernetworks[i].Weight);
             if (i < hypernetworks.Length - 1) hyper = hyper.relu_();
         }
 
