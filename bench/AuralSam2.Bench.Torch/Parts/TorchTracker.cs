@@ -34,7 +34,7 @@ internal sealed class TorchTracker
         encoder = new TorchMemoryEncoder(parameters);
         pointerHead = parameters.Mlp("obj_ptr_proj", Channels, Channels, Channels, Channels);
         absentPointer = parameters.Parameter("no_obj_ptr", 1, Channels);
-        noMemory = parameters.Parameter("no_mem_embed", 1, 1, Channels).view(Channels);
+        noMemory = parameters.Own(RuleTensors.Parameter("no_mem_embed", 1, 1, Channels).view(Channels));
         var time = RuleTensors.Parameter("maskmem_tpos_enc", SpatialMemories, 1, 1, MemoryChannels).view(SpatialMemories, 1, MemoryChannels);
         memoryPositions = parameters.Own(time + Encodings.Sine2D(grid, MemoryChannels));
     }
