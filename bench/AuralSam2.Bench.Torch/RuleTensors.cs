@@ -45,7 +45,8 @@ internal static class RuleTensors
         _ when name.EndsWith(".running_mean") => (0, 0.1),
         _ when name.EndsWith(".running_var") => (1, 0.1),
         _ when IsEmbedding(name) => (0, 0.5),
-        _ when shape.Length >= 2 => (0, Math.Sqrt((name.Contains("vgg.") ? 6.0 : 3.0) / shape.Skip(1).Aggregate(1L, (product, dim) => product * dim))), // He before ReLU
+        // He's variance in VGGish, where a ReLU follows every layer; Glorot's elsewhere.
+        _ when shape.Length >= 2 => (0, Math.Sqrt((name.Contains(".vgg.") ? 6.0 : 3.0) / shape.Skip(1).Aggregate(1L, (product, dim) => product * dim))),
         _ when name.EndsWith(".weight") => (1, 0.1),
         _ when name.EndsWith(".bias") => (0, 0.02),
         _ => (0, 0.5),

@@ -5,7 +5,7 @@ namespace AuralSam2.Bench.Torch;
 /// <summary>Position encodings that depend on nothing but the grid, computed once.</summary>
 internal static class Encodings
 {
-    /// <summary>Sines and cosines of row and column, <c>[edge * edge, features]</c>: the first half of the channels encodes the row.</summary>
+    /// <summary>Sines and cosines of a cell's place, <c>[edge * edge, features]</c>: of its row, then of its column.</summary>
     public static Tensor Sine2D(int edge, int features)
     {
         var half = features / 2;

@@ -11,6 +11,6 @@ internal interface IPeerPart : IDisposable
     /// <summary>Runs the part once; this is what is timed.</summary>
     void Run();
 
-    /// <summary>What the last run computed: float32, contiguous, in the layout and order of this engine's part, <c>[rows, channels]</c>.</summary>
+    /// <summary>What the last run computed, in the order of this engine's part: float32, contiguous, <c>[rows, channels]</c>.</summary>
     IReadOnlyList<Tensor> Outputs();
 }

@@ -1,6 +1,5 @@
 using TorchSharp;
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace AuralSam2.Bench.Torch;
 
@@ -60,13 +59,18 @@ internal sealed class PeerParameters(ScalarType type) : IDisposable
     public Norm Norm(string prefix, long channels, double epsilon) =>
         new(Parameter(prefix + ".weight", channels), Parameter(prefix + ".bias", channels), epsilon);
 
-    /// <summary>A convolution; its weight lies channel-last, as the maps do.</summary>
-    public Convolution Convolution(string prefix, long outputs, long inputs, long kernel, long stride, long padding, long groups = 1)
+    /// <summary>A convolution. Its weight lies channel-last, as the maps do: PyTorch then computes, and returns, channel-last.</summary>
+    public Convolution Convolution(
+        string prefix, long outputs, long inputs, long kernel, long stride, long padding, long groups = 1, bool isChannelLast = true)
     {
         var weight = RuleTensors.Parameter(prefix + ".weight", outputs, inputs / groups, kernel, kernel);
-        return new Convolution(
-            Own(weight.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)), Parameter(prefix + ".bias", outputs), stride, padding, groups);
+        if (isChannelLast) weight = weight.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);
+        return new Convolution(Own(weight), Parameter(prefix + ".bias", outputs), stride, padding, groups);
     }
+
+    /// <summary>A transposed 2x2 convolution of stride 2.</summary>
+    public TransposedConvolution TransposedConvolution(string prefix, long inputs, long outputs) =>
+        new(Parameter(prefix + ".weight", inputs, outputs, 2, 2), Parameter(prefix + ".bias", outputs));
 
     /// <summary>A head: linear layers with ReLU between them.</summary>
     public Linear[] Mlp(string prefix, params long[] widths) =>
@@ -76,42 +80,5 @@ internal sealed class PeerParameters(ScalarType type) : IDisposable
     {
         foreach (var tensor in owned) tensor.Dispose();
         owned.Clear();
-    }
-}
-
-/// <summary>y = x W^T + b.</summary>
-internal sealed record Linear(Tensor Weight, Tensor Bias)
-{
-    public Tensor Forward(Tensor x) => F.linear(x, Weight, Bias);
-}
-
-/// <summary>Layer norm over the last dimension.</summary>
-internal sealed record Norm(Tensor Weight, Tensor Bias, double Epsilon)
-{
-    public Tensor Forward(Tensor x) => F.layer_norm(x, [Weight.shape[0]], Weight, Bias, Epsilon);
-}
-
-/// <summary>A convolution of channel-last maps <c>[n, h, w, c]</c>, which PyTorch sees as channels_last: no copies before or after.</summary>
-internal sealed record Convolution(Tensor Weight, Tensor Bias, long Stride, long Padding, long Groups)
-{
-    public Tensor Forward(Tensor x) =>
-        F.conv2d(x.permute(0, 3, 1, 2), Weight, Bias, strides: [Stride, Stride], padding: [Padding, Padding], groups: Groups).permute(0, 2, 3, 1);
-}
-
-internal static class Products
-{
-    /// <summary>left right + addend, over batches of matrices in one call. TorchSharp 0.107.0 hands the addend of baddbmm on as the last operand.</summary>
-    public static Tensor AddBatched(Tensor addend, Tensor left, Tensor right) => left.baddbmm(right, addend);
-
-    /// <summary>Applies the layers of a head, ReLU between them.</summary>
-    public static Tensor Forward(this Linear[] layers, Tensor x)
-    {
-        for (var i = 0; i < layers.Length; i++)
-        {
-            x = layers[i].Forward(x);
-            if (i < layers.Length - 1) x = x.relu_();
-        }
-
-        return x;
     }
 }

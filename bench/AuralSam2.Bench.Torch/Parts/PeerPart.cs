@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace AuralSam2.Bench.Torch;
 
-/// <summary>A part that is a pure function of inputs by rule. Runs in inference mode; keeps what the last run returned and nothing else.</summary>
+/// <summary>A part that is a pure function of inputs by rule, run in inference mode; keeps what the last run returned, nothing else.</summary>
 /// <param name="parameters">Weights and inputs; disposed with the part.</param>
 /// <param name="run">The function. Tensors that it makes live in a dispose scope; what it returns leaves the scope.</param>
 internal sealed class PeerPart(PeerParameters parameters, Func<Tensor[]> run) : IPeerPart
@@ -28,8 +28,11 @@ internal sealed class PeerPart(PeerParameters parameters, Func<Tensor[]> run) : 
 
     public IReadOnlyList<Tensor> Outputs()
     {
+        using var scope = NewDisposeScope();
         foreach (var tensor in converted) tensor.Dispose();
-        return converted = [.. results.Select(result => result.reshape(-1, result.shape[^1]).to(ScalarType.Float32).contiguous())];
+        converted = [.. results.Select(result => result.reshape(-1, result.shape[^1]).to(ScalarType.Float32).contiguous())];
+        foreach (var tensor in converted) tensor.MoveToOuterDisposeScope();
+        return converted;
     }
 
     public void Dispose()

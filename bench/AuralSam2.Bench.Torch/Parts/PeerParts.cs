@@ -21,8 +21,8 @@ internal static class PeerParts
     public static IReadOnlyList<string> Names { get; } =
     [
         .. TrunkShape.Models.Select(model => $"trunk {model}"), .. TrunkShape.Models.Select(model => $"image encoder {model}"),
-        "VGGish 5 s", "AuralFuser 5 frames", "mask decoder", "memory attention, 7 memories", "tracked frame, 1 memory", "tracked frame, 7 memories",
-        "clip of 5 frames, model t",
+        "VGGish 5 s", "AuralFuser 5 frames", "mask decoder", "memory attention, 7 memories",
+        "tracked frame, 1 memory", "tracked frame, 7 memories", "clip of 5 frames, model t",
     ];
 
     /// <summary>Loads a part.</summary>
@@ -138,7 +138,8 @@ internal static class PeerParts
 
     private static (PeerMemory Conditioning, List<PeerMemory> Before) Memories(int before, PeerParameters parameters)
     {
-        PeerMemory Memory(int index) => new(parameters.Input($"bench.memory.{index}", 1, Cells, 64), parameters.Input($"bench.pointer.{index}", 1, 1, Channels));
+        PeerMemory Memory(int frame) =>
+            new(parameters.Input($"bench.memory.{frame}", 1, Cells, 64), parameters.Input($"bench.pointer.{frame}", 1, 1, Channels));
         return (Memory(0), [.. Enumerable.Range(1, before).Select(Memory)]);
     }
 }

@@ -1,6 +1,5 @@
 using TorchSharp;
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace AuralSam2.Bench.Torch;
 
@@ -46,11 +45,11 @@ internal sealed class TorchClip
             var prompts = new PeerPrompts([.. fused[..3].Select(map => map[t])], [.. fused[3..].Select(sound => sound[t])]);
             var conditioned = conditioning is null ? tracker.Start(features) : tracker.Condition(features, conditioning, before);
             var answer = tracker.Choose(tracker.Decoder.Forward(conditioned, points: null, stride4, stride8, prompts));
-            var memory = new PeerMemory(tracker.Remember(features, answer.Mask).MoveToOuterDisposeScope(), answer.Pointer.MoveToOuterDisposeScope());
+            var memory = new PeerMemory(
+                tracker.Remember(features, answer.Mask).MoveToOuterDisposeScope(), answer.Pointer.MoveToOuterDisposeScope());
             if (conditioning is null) conditioning = memory;
             else before.Add(memory);
-            var resized = F.interpolate(answer.Mask.unsqueeze(0).unsqueeze(0), size: [height, width], mode: InterpolationMode.Bilinear, align_corners: false);
-            logits[t] = resized.view(1, -1).MoveToOuterDisposeScope();
+            logits[t] = TorchTracker.Resize(answer.Mask, height, width).view(1, -1).MoveToOuterDisposeScope();
         }
 
         var all = cat(logits);
@@ -64,7 +63,9 @@ internal sealed class TorchClip
         var levels = encoder.Forward(image);
         var (stride4, stride8) = tracker.Decoder.HighResolution(levels);
         Tensor[] patches = [.. levels.Select((map, level) => fuser.PatchEmbed(level, map).MoveToOuterDisposeScope())];
-        return new Encoded(levels[2].view(-1, Channels).MoveToOuterDisposeScope(), stride4.MoveToOuterDisposeScope(), stride8.MoveToOuterDisposeScope(), patches);
+        var features = levels[2].view(-1, Channels);
+        foreach (var kept in (Tensor[])[features, stride4, stride8]) kept.MoveToOuterDisposeScope();
+        return new Encoded(features, stride4, stride8, patches);
     }
 
     private sealed record Encoded(Tensor Features, Tensor Stride4, Tensor Stride8, Tensor[] Patches);

@@ -11,6 +11,7 @@ namespace AuralSam2.Bench.Torch;
 internal sealed class TorchFuser
 {
     private const int Channels = 256;
+    private const int Hidden = 4 * Channels;
     private const int Levels = 3;
     private const int AudioDepth = 3;
     private static readonly int[] FrameDepths = [3, 6, 12];
@@ -28,10 +29,19 @@ internal sealed class TorchFuser
     {
         const string prefix = "aural_fuser.";
         this.grid = grid;
-        patchEmbeds = [.. Each(Levels, i => parameters.Convolution($"{prefix}patch_embeds.{i}", Channels, Channels, 4 >> i, 4 >> i, padding: 0))];
+        patchEmbeds =
+        [
+            .. Each(Levels, i => parameters.Convolution($"{prefix}patch_embeds.{i}", Channels, Channels, 4 >> i, 4 >> i, padding: 0)),
+        ];
         smooth = [.. Each(Levels - 1, i => parameters.Pointwise($"{prefix}smooth_convs.{i}", Channels, Channels))];
-        frameBlocks = [.. Each(Levels, level => Each(FrameDepths[level], i => new FrameBlock($"{prefix}f_blocks.{level}.{i}", parameters)).ToArray())];
-        audioBlocks = [.. Each(Levels, level => Each(AudioDepth, i => new AudioBlock($"{prefix}a_blocks.{level}.{i}", parameters)).ToArray())];
+        frameBlocks =
+        [
+            .. Each(Levels, level => Each(FrameDepths[level], i => new FrameBlock($"{prefix}f_blocks.{level}.{i}", parameters)).ToArray()),
+        ];
+        audioBlocks =
+        [
+            .. Each(Levels, level => Each(AudioDepth, i => new AudioBlock($"{prefix}a_blocks.{level}.{i}", parameters)).ToArray()),
+        ];
         fusions = [.. Each(Levels, level => new Fusion($"{prefix}fusion_modules.{level}", parameters))];
         imagePositions = parameters.Own(Encodings.Sine2D(grid, Channels));
         audioPosition = parameters.Own(arange(Channels).remainder(2).to(ScalarType.Float32)); // position 0: sin 0, cos 0, ...
@@ -77,10 +87,10 @@ internal sealed class TorchFuser
         private readonly Linear kv = parameters.Linear(prefix + ".attn.kv", 2 * Channels, Channels);
         private readonly Linear projection = parameters.Linear(prefix + ".attn.proj", Channels, Channels);
         private readonly Norm norm2 = parameters.Norm(prefix + ".norm2", Channels, 1e-5);
-        private readonly Linear expand = parameters.Linear(prefix + ".mlp.fc1", 4 * Channels, Channels);
+        private readonly Linear expand = parameters.Linear(prefix + ".mlp.fc1", Hidden, Channels);
         private readonly Convolution depthwise =
-            parameters.Convolution(prefix + ".mlp.dwconv.dwconv", 4 * Channels, 4 * Channels, kernel: 3, stride: 1, padding: 1, groups: 4 * Channels);
-        private readonly Linear contract = parameters.Linear(prefix + ".mlp.fc2", Channels, 4 * Channels);
+            parameters.Convolution(prefix + ".mlp.dwconv.dwconv", Hidden, Hidden, kernel: 3, stride: 1, padding: 1, groups: Hidden);
+        private readonly Linear contract = parameters.Linear(prefix + ".mlp.fc2", Channels, Hidden);
 
         /// <summary>In place on <c>[frames, grid, grid, 256]</c>.</summary>
         public void Forward(Tensor x)
@@ -92,7 +102,11 @@ internal sealed class TorchFuser
                 x.add_(projection.Forward(HeadAttention(q.Forward(normed), pairs)));
             }
 
-            using (NewDisposeScope()) x.add_(contract.Forward(F.gelu(depthwise.Forward(expand.Forward(norm2.Forward(x))), inplace: true)));
+            using (NewDisposeScope())
+            {
+                var hidden = depthwise.Forward(expand.Forward(norm2.Forward(x)));
+                x.add_(contract.Forward(F.gelu(hidden, inplace: true)));
+            }
         }
     }
 
@@ -104,8 +118,8 @@ internal sealed class TorchFuser
         private readonly Linear kv = parameters.Linear(prefix + ".attn.kv", 2 * Channels, Channels);
         private readonly Linear projection = parameters.Linear(prefix + ".attn.proj", Channels, Channels);
         private readonly Norm norm2 = parameters.Norm(prefix + ".norm2", Channels, 1e-5);
-        private readonly Linear expand = parameters.Linear(prefix + ".mlp.fc1", 4 * Channels, Channels);
-        private readonly Linear contract = parameters.Linear(prefix + ".mlp.fc2", Channels, 4 * Channels);
+        private readonly Linear expand = parameters.Linear(prefix + ".mlp.fc1", Hidden, Channels);
+        private readonly Linear contract = parameters.Linear(prefix + ".mlp.fc2", Channels, Hidden);
 
         /// <summary>In place on <c>[tokens, 256]</c>.</summary>
         public void Forward(Tensor x)

@@ -25,7 +25,10 @@ internal sealed class TorchHiera
         patchWeight = Parameter("patch_embed.proj.weight", shape.Embed, 3, 7, 7);
         patchBias = Parameter("patch_embed.proj.bias", shape.Embed);
         positions = parameters.Own(Positions(shape, imageSize / 4));
-        blocks = [.. shape.Blocks(imageSize).Select(block => new Block(block, (name, dims) => Parameter($"blocks.{block.Index}.{name}", dims)))];
+        blocks =
+        [
+            .. shape.Blocks(imageSize).Select(block => new Block(block, (name, dims) => Parameter($"blocks.{block.Index}.{name}", dims))),
+        ];
     }
 
     /// <summary>The four feature maps, [1, grid, grid, channels], of an image [1, 3, size, size]; the caller disposes them.</summary>

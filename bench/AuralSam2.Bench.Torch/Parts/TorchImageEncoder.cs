@@ -14,7 +14,11 @@ internal sealed class TorchImageEncoder
     public TorchImageEncoder(TrunkShape shape, int imageSize, PeerParameters parameters)
     {
         trunk = new TorchHiera(shape, imageSize, parameters);
-        laterals = [.. Enumerable.Range(0, 4).Select(level => parameters.Pointwise($"image_encoder.neck.convs.{3 - level}.conv", Channels, shape.Embed << level))];
+        laterals =
+        [
+            .. Enumerable.Range(0, 4)
+                .Select(level => parameters.Pointwise($"image_encoder.neck.convs.{3 - level}.conv", Channels, shape.Embed << level)),
+        ];
     }
 
     /// <summary>An image <c>[1, 3, size, size]</c> as maps <c>[1, h, w, 256]</c> at strides 4, 8 and 16; the caller disposes them.</summary>

@@ -9,7 +9,7 @@ namespace AuralSam2.Bench.Torch;
 /// <param name="Sparse">Per level <c>[256]</c>.</param>
 internal sealed record PeerPrompts(Tensor[] Dense, Tensor[] Sparse);
 
-/// <summary>Masks <c>[4, 16 cells]</c>, their predicted IoUs <c>[1, 4]</c>, their tokens <c>[4, 256]</c>, and the object's logit <c>[1, 1]</c>.</summary>
+/// <summary>Masks <c>[4, 16 cells]</c>, predicted IoUs <c>[1, 4]</c>, the masks' tokens <c>[4, 256]</c>, the object's logit <c>[1, 1]</c>.</summary>
 internal sealed record PeerMasks(Tensor Masks, Tensor Ious, Tensor Tokens, Tensor ObjectLogit);
 
 /// <summary>SAM's prompt encoder for points, and its mask decoder.</summary>
@@ -27,7 +27,7 @@ internal sealed class TorchMaskDecoder
     private readonly Layer[] layers;
     private readonly Attention finalAttention;
     private readonly Norm finalNorm;
-    private readonly Upscaling up1, up2;
+    private readonly TransposedConvolution up1, up2;
     private readonly Norm upNorm;
     private readonly Linear highRes0, highRes1;
     private readonly (Tensor Weight, Tensor Bias)[] hypernetworks; // all four masks' as one: [4, inputs, outputs], [4, 1, outputs]
@@ -44,15 +44,16 @@ internal sealed class TorchMaskDecoder
         positions = parameters.Own(Encodings.FourierGrid(grid, gaussian).unsqueeze(0));
         outputTokens = parameters.Own(cat(
         [
-            RuleTensors.Parameter(decoder + "obj_score_token.weight", 1, Channels), RuleTensors.Parameter(decoder + "iou_token.weight", 1, Channels),
+            RuleTensors.Parameter(decoder + "obj_score_token.weight", 1, Channels),
+            RuleTensors.Parameter(decoder + "iou_token.weight", 1, Channels),
             RuleTensors.Parameter(decoder + "mask_tokens.weight", MaskCount, Channels),
         ]));
         layers = [.. Enumerable.Range(0, 2).Select(i => new Layer($"{transformer}layers.{i}", parameters))];
         finalAttention = new Attention(transformer + "final_attn_token_to_image", Channels / 2, parameters);
         finalNorm = parameters.Norm(transformer + "norm_final_attn", Channels, 1e-5);
-        up1 = new Upscaling(decoder + "output_upscaling.0", Channels, 64, parameters);
+        up1 = parameters.TransposedConvolution(decoder + "output_upscaling.0", Channels, 64);
         upNorm = parameters.Norm(decoder + "output_upscaling.1", 64, 1e-6);
-        up2 = new Upscaling(decoder + "output_upscaling.3", 64, 32, parameters);
+        up2 = parameters.TransposedConvolution(decoder + "output_upscaling.3", 64, 32);
         highRes0 = parameters.Pointwise(decoder + "conv_s0", 32, Channels);
         highRes1 = parameters.Pointwise(decoder + "conv_s1", 64, Channels);
         hypernetworks = [.. Enumerable.Range(0, 3).Select(i => Stacked(decoder, i, i == 2 ? 32 : Channels, parameters))];
@@ -90,8 +91,8 @@ internal sealed class TorchMaskDecoder
         Inject(audio, 0, tokens, keys);
         tokens = finalNorm.Forward(tokens.add_(finalAttention.Forward(tokens + tokenPositions, keys + positions, keys))).squeeze(0);
 
-        var half = F.gelu(upNorm.Forward(up1.Forward(keys.view(grid, grid, Channels), stride8)), inplace: true);
-        var full = F.gelu(up2.Forward(half, stride4), inplace: true).view(-1, 32);
+        var half = F.gelu(upNorm.Forward(up1.Forward(keys.view(1, grid, grid, Channels)).add_(stride8)), inplace: true);
+        var full = F.gelu(up2.Forward(half).add_(stride4), inplace: true).reshape(-1, 32);
 
         var maskTokens = tokens.narrow(0, FirstMaskToken, MaskCount).clone();
         var hyper = maskTokens.unsqueeze(1); // [4, 1, 256]
@@ -101,9 +102,10 @@ internal sealed class TorchMaskDecoder
             if (i < hypernetworks.Length - 1) hyper = hyper.relu_();
         }
 
-        return new PeerMasks(
-            mm(hyper.squeeze(1), full.t()).MoveToOuterDisposeScope(), iouHead.Forward(tokens.narrow(0, 1, 1)).sigmoid_().MoveToOuterDisposeScope(),
-            maskTokens.MoveToOuterDisposeScope(), objectHead.Forward(tokens.narrow(0, 0, 1)).MoveToOuterDisposeScope());
+        Tensor masks = mm(hyper.squeeze(1), full.t()), ious = iouHead.Forward(tokens.narrow(0, 1, 1)).sigmoid_();
+        var objectLogit = objectHead.Forward(tokens.narrow(0, 0, 1));
+        foreach (var result in (Tensor[])[masks, ious, maskTokens, objectLogit]) result.MoveToOuterDisposeScope();
+        return new PeerMasks(masks, ious, maskTokens, objectLogit);
     }
 
     private static void Inject(PeerPrompts? audio, int level, Tensor tokens, Tensor keys)
@@ -115,9 +117,10 @@ internal sealed class TorchMaskDecoder
 
     private static (Tensor Weight, Tensor Bias) Stacked(string decoder, int layer, long outputs, PeerParameters parameters)
     {
-        Tensor[] All(string kind, params long[] shape) =>
-            [.. Enumerable.Range(0, MaskCount).Select(mask => RuleTensors.Parameter($"{decoder}output_hypernetworks_mlps.{mask}.layers.{layer}.{kind}", shape))];
-        return (parameters.Own(stack(All("weight", outputs, Channels)).transpose(1, 2)), parameters.Own(stack(All("bias", outputs)).unsqueeze(1)));
+        Tensor All(string kind, params long[] shape) => stack(
+            Enumerable.Range(0, MaskCount)
+                .Select(mask => RuleTensors.Parameter($"{decoder}output_hypernetworks_mlps.{mask}.layers.{layer}.{kind}", shape)));
+        return (parameters.Own(All("weight", outputs, Channels).transpose(1, 2)), parameters.Own(All("bias", outputs).unsqueeze(1)));
     }
 
     /// <summary>Attention with projections of its own, eight heads.</summary>
@@ -160,33 +163,6 @@ internal sealed class TorchMaskDecoder
             tokens = norm3.Forward(mlp.Forward(tokens).add_(tokens));
             keys = norm4.Forward(keys.add_(imageToToken.Forward(placed, tokens + tokenPositions, tokens)));
             return (tokens.MoveToOuterDisposeScope(), keys.MoveToOuterDisposeScope());
-        }
-    }
-
-    /// <summary>
-    /// A transposed 2x2 convolution of stride 2 as what it is, one matrix product: every cell becomes four. Putting them in place and
-    /// adding the high-resolution map is one pass.
-    /// </summary>
-    private sealed class Upscaling
-    {
-        private readonly Linear cells; // outputs: y, x, channel
-        private readonly long outputs;
-
-        public Upscaling(string prefix, long inputs, long outputs, PeerParameters parameters)
-        {
-            this.outputs = outputs;
-            var weight = RuleTensors.Parameter(prefix + ".weight", inputs, outputs, 2, 2);
-            cells = new Linear(
-                parameters.Own(weight.permute(2, 3, 1, 0).reshape(4 * outputs, inputs)),
-                parameters.Own(RuleTensors.Parameter(prefix + ".bias", outputs).tile([4])));
-        }
-
-        /// <summary><c>[h, w, inputs]</c> to <c>[2 h, 2 w, outputs]</c>, plus a map of that size.</summary>
-        public Tensor Forward(Tensor x, Tensor addend)
-        {
-            var (height, width) = (x.shape[0], x.shape[1]);
-            var placed = cells.Forward(x).view(height, width, 2, 2, outputs).permute(0, 2, 1, 3, 4);
-            return addend.view(height, 2, width, 2, outputs).add(placed).reshape(2 * height, 2 * width, outputs);
         }
     }
 }

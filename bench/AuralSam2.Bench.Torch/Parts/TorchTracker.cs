@@ -7,7 +7,7 @@ namespace AuralSam2.Bench.Torch;
 /// <summary>A remembered frame: <c>[cells, 64]</c> and its object pointer <c>[1, 256]</c>.</summary>
 internal sealed record PeerMemory(Tensor Features, Tensor Pointer);
 
-/// <summary>The chosen answer: logits at input size, <c>[size, size]</c>, the three predicted IoUs <c>[1, 3]</c>, the object pointer <c>[1, 256]</c>.</summary>
+/// <summary>The chosen answer: logits at input size <c>[size, size]</c>, predicted IoUs <c>[1, 3]</c>, object pointer <c>[1, 256]</c>.</summary>
 internal sealed record PeerAnswer(Tensor Mask, Tensor Ious, Tensor Pointer);
 
 /// <summary>The steps of a tracked frame: condition on memories, decode, choose, remember. What they return, the caller disposes.</summary>
@@ -47,7 +47,7 @@ internal sealed class TorchTracker
     /// <summary>The stride-16 map <c>[cells, 256]</c> of a later frame, conditioned on what it remembers.</summary>
     /// <param name="features"><c>[cells, 256]</c>.</param>
     /// <param name="conditioning">The memory of the frame that started.</param>
-    /// <param name="before">Memories of the frames before, the latest last: at most six count with their maps, fifteen with their pointers.</param>
+    /// <param name="before">Memories of the frames before, the latest last: six count with their maps, fifteen with their pointers.</param>
     public Tensor Condition(Tensor features, PeerMemory conditioning, IReadOnlyList<PeerMemory> before)
     {
         using var scope = NewDisposeScope();
@@ -70,12 +70,15 @@ internal sealed class TorchTracker
         using var scope = NewDisposeScope();
         var ious = masks.Ious.narrow(1, 1, 3).clone();
         var best = 1 + ious.argmax().item<long>();
-        var edge = imageSize / 4;
-        var mask = F.interpolate(masks.Masks[best].view(1, 1, edge, edge), size: [imageSize, imageSize], mode: InterpolationMode.Bilinear, align_corners: false);
+        var mask = Resize(masks.Masks[best].view(imageSize / 4, imageSize / 4), imageSize, imageSize);
         var pointer = where(masks.ObjectLogit.gt(0), pointerHead.Forward(masks.Tokens.narrow(0, best, 1)), absentPointer);
         return new PeerAnswer(
-            mask.view(imageSize, imageSize).MoveToOuterDisposeScope(), ious.MoveToOuterDisposeScope(), pointer.MoveToOuterDisposeScope());
+            mask.MoveToOuterDisposeScope(), ious.MoveToOuterDisposeScope(), pointer.MoveToOuterDisposeScope());
     }
+
+    /// <summary>A mask <c>[h, w]</c> in another size, bilinear.</summary>
+    public static Tensor Resize(Tensor mask, int height, int width) =>
+        F.interpolate(mask.unsqueeze(0).unsqueeze(0), size: [height, width], mode: InterpolationMode.Bilinear, align_corners: false)[0, 0];
 
     /// <summary>The frame's spatial memory, <c>[cells, 64]</c>.</summary>
     public Tensor Remember(Tensor features, Tensor mask) => encoder.Forward(features, mask);

@@ -19,7 +19,8 @@ internal sealed class TorchVggish
         var inputs = Plan.Select(layer => layer.Outputs).Prepend(1);
         convolutions =
         [
-            .. Plan.Zip(inputs, (layer, input) => parameters.Convolution($"{prefix}features.{layer.Index}", layer.Outputs, input, kernel: 3, stride: 1, padding: 1)),
+            .. Plan.Zip(inputs, (layer, input) => parameters.Convolution(
+                $"{prefix}features.{layer.Index}", layer.Outputs, input, kernel: 3, stride: 1, padding: 1)),
         ];
         dense =
         [

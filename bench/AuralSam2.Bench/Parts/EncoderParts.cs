@@ -5,7 +5,7 @@ using AuralSam2.Weights;
 
 namespace AuralSam2.Bench.Parts;
 
-/// <summary>An image encoder without the rest of the model, weights and image by rule: the trunk alone, and with the feature pyramid.</summary>
+/// <summary>An image encoder without the rest of the model, weights and image by rule: its trunk alone, and the whole of it.</summary>
 internal sealed class EncoderParts : IDisposable
 {
     private readonly ParameterBinder binder;

@@ -92,7 +92,9 @@ internal sealed class ModelParts : IDisposable
         };
     }
 
-    /// <summary>The pyramids of all frames and their audio tokens to three fused maps <c>[frames, cells, 256]</c> and three sounds <c>[frames, 256]</c>.</summary>
+    /// <summary>
+    /// The pyramids of all frames and their audio tokens to three fused maps <c>[frames, cells, 256]</c> and three sounds <c>[frames, 256]</c>.
+    /// </summary>
     private Func<Tensor[]> Fuser()
     {
         Tensor[] levels = [.. Levels(i => Noise($"bench.level.{i}", 1, Frames, size >> (i + 2), size >> (i + 2), FpnNeck.Channels))];
@@ -104,13 +106,20 @@ internal sealed class ModelParts : IDisposable
             var audio = device.Rent(Frames, AuralFuser.Channels);
             device.Copy(heard, audio);
             for (var i = 0; i < AuralFuser.Levels; i++)
-                for (var t = 0; t < Frames; t++) fuser.PatchEmbed(i, levels[i].At(t), maps[i].At(t).Reshape(grid, grid, AuralFuser.Channels));
+            {
+                var cells = maps[i].Reshape(Frames, grid, grid, AuralFuser.Channels);
+                for (var t = 0; t < Frames; t++) fuser.PatchEmbed(i, levels[i].At(t), cells.At(t));
+            }
+
             fuser.Forward(maps, audio, sounds);
             return [.. maps, .. sounds];
         };
     }
 
-    /// <summary>What a click costs: a point becomes a prompt, the prompt four masks <c>[4, 4 grid * 4 grid]</c>, their IoUs, tokens and the object's logit.</summary>
+    /// <summary>
+    /// What a click costs: a point becomes a prompt, the prompt four masks <c>[4, 4 grid * 4 grid]</c>, their IoUs <c>[1, 4]</c>, tokens
+    /// <c>[4, 256]</c> and the object's logit.
+    /// </summary>
     private Func<Tensor[]> MaskDecoder()
     {
         var (features, stride4, stride8) = FrameMaps();
@@ -143,7 +152,8 @@ internal sealed class ModelParts : IDisposable
         var (features, stride4, stride8) = FrameMaps();
         var bank = Bank(framesBefore);
         var prompts = new AudioPrompts(
-            [.. Levels(i => Noise($"bench.dense.{i}", 1, grid * grid, AuralFuser.Channels))], [.. Levels(i => Noise($"bench.sparse.{i}", 1, AuralFuser.Channels))]);
+            [.. Levels(i => Noise($"bench.dense.{i}", 1, grid * grid, AuralFuser.Channels))],
+            [.. Levels(i => Noise($"bench.sparse.{i}", 1, AuralFuser.Channels))]);
         // Not the decoded mask is remembered but one by rule: a logit that rounds to the other side of 0 would make memories incomparable.
         var remembered = Noise("bench.mask", 1, size, size);
         return () =>
