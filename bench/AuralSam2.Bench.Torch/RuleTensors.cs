@@ -21,7 +21,7 @@ internal static class RuleTensors
     /// <summary>Values in [offset - scale, offset + scale), row-major.</summary>
     public static Tensor Uniform(string name, double offset, double scale, params long[] shape)
     {
-        var values = new float[shape.Aggregate(1L, (product, dim) => product * dim)];
+        var values = new float[Elements(shape)];
         var state = Hash(name);
         for (var i = 0; i < values.Length; i++)
         {
@@ -46,7 +46,7 @@ internal static class RuleTensors
         _ when name.EndsWith(".running_var") => (1, 0.1),
         _ when IsEmbedding(name) => (0, 0.5),
         // He's variance in VGGish, where a ReLU follows every layer; Glorot's elsewhere.
-        _ when shape.Length >= 2 => (0, Math.Sqrt((name.Contains(".vgg.") ? 6.0 : 3.0) / shape.Skip(1).Aggregate(1L, (product, dim) => product * dim))),
+        _ when shape.Length >= 2 => (0, Math.Sqrt((name.Contains(".vgg.") ? 6.0 : 3.0) / Elements(shape[1..]))),
         _ when name.EndsWith(".weight") => (1, 0.1),
         _ when name.EndsWith(".bias") => (0, 0.02),
         _ => (0, 0.5),
@@ -56,6 +56,8 @@ internal static class RuleTensors
     private static bool IsEmbedding(string name) =>
         name.EndsWith(".pos_embed") || name.EndsWith(".pos_embed_window") || name.EndsWith("_embed.weight") || name.EndsWith("_token.weight")
         || name.EndsWith("_tokens.weight") || name.Contains(".point_embeddings.") || name is "maskmem_tpos_enc" or "no_mem_embed" or "no_obj_ptr";
+
+    private static long Elements(long[] shape) => shape.Aggregate(1L, (product, dim) => product * dim);
 
     private static ulong Hash(string name)
     {
