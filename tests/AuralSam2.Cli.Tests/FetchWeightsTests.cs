@@ -173,8 +173,9 @@ public sealed class FetchWeightsTests : IDisposable
             var (body, response) = (content[Math.Min(from, content.Length)..], context.Response);
             if (range is not null && knowsRanges)
             {
-                response.StatusCode = from < content.Length ? 206 : 416;
-                response.Headers["Content-Range"] = from < content.Length ? $"bytes {from}-{content.Length - 1}/{content.Length}" : $"bytes */{content.Length}";
+                var isWithin = from < content.Length;
+                response.StatusCode = isWithin ? 206 : 416;
+                response.Headers["Content-Range"] = $"bytes {(isWithin ? $"{from}-{content.Length - 1}" : "*")}/{content.Length}";
             }
 
             if (hangsUpAfter is { } sent)

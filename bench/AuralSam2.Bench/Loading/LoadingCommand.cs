@@ -18,10 +18,8 @@ internal static class LoadingCommand
             DefaultValueFactory = _ => Path.Combine(Path.GetTempPath(), "auralsam2-loading"),
         };
         var json = new Option<FileInfo?>("--json") { Description = "file that receives the same as JSON" };
-        var command = new Command("loading", "times loading the largest model, and measures the memory of a conversion; exit code 1 if a target is missed")
-        {
-            threads, rounds, folder, json,
-        };
+        const string what = "times loading the largest model, and measures the memory of a conversion; exit code 1 if a target is missed";
+        var command = new Command("loading", what) { threads, rounds, folder, json };
         command.SetAction(parsed =>
         {
             var files = LoadingFiles.In(parsed.GetValue(folder)!);

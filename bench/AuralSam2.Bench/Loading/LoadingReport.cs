@@ -18,20 +18,22 @@ internal sealed record LoadingReport(int Threads, long TensorBytes, IReadOnlyLis
     {
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"SAM2 l + VGGish + AuralFuser, {TensorBytes / 1e9:F2} GB, from the page cache into a model on {Threads} threads; {Machine.Cpu} ({Machine.Isa})"));
+            $"SAM2 l + VGGish + AuralFuser, {TensorBytes / 1e9:F2} GB, from the page cache into a model on {Threads} threads; " +
+            $"{Machine.Cpu} ({Machine.Isa})"));
         output.WriteLine($"{"",-28}{"median s",10}{"best s",10}{"CPU s",10}{"GB/s",10}");
         foreach (var load in Loads)
         {
             output.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{load.Name,-28}{load.Seconds,10:F2}{load.BestSeconds,10:F2}{load.CpuSeconds,10:F2}{TensorBytes / 1e9 / load.Seconds,10:F2}" +
-                $"  {Verdict(load.Met)} (target {LoadRow.TargetSeconds:F1} s)"));
+                $"{load.Name,-28}{load.Seconds,10:F2}{load.BestSeconds,10:F2}{load.CpuSeconds,10:F2}" +
+                $"{TensorBytes / 1e9 / load.Seconds,10:F2}  {Verdict(load.Met)} (target {LoadRow.TargetSeconds:F1} s)"));
         }
 
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"converting {Conversion.Bytes / 1e6:F0} MB took {Conversion.Seconds:F1} s; peak resident memory, " +
-            $"runtime and mapped pages included: {Conversion.PeakBytes / 1e6:F0} MB  {Verdict(Conversion.Met)} (target {ConversionRow.TargetBytes / 1e6:F0} MB)"));
+            $"runtime and mapped pages included: {Conversion.PeakBytes / 1e6:F0} MB  {Verdict(Conversion.Met)} " +
+            $"(target {ConversionRow.TargetBytes / 1e6:F0} MB)"));
     }
 
     private static string Verdict(bool? met) => met switch { true => "met", false => "MISSED", null => "not measured here" };
@@ -54,7 +56,7 @@ internal sealed record LoadRow(string Name, double Seconds, double BestSeconds, 
 /// <summary>Converting one checkpoint to safetensors.</summary>
 /// <param name="Bytes">Size of the checkpoint.</param>
 /// <param name="Seconds">Wall time.</param>
-/// <param name="PeakBytes">Peak of all resident memory, the pages of the mapped checkpoint included; null where it was not measured.</param>
+/// <param name="PeakBytes">Peak of all resident memory, mapped pages included; null where it was not measured.</param>
 internal sealed record ConversionRow(long Bytes, double Seconds, long? PeakBytes)
 {
     /// <summary>Allowed above what is mapped. The peak is compared as a whole: stricter, and it shows that no page is kept.</summary>

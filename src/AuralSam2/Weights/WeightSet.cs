@@ -124,7 +124,8 @@ public sealed class WeightSet : IWeightSource
 
     private (WeightFile File, WeightEntry Entry) Demand(string name) => tensors.TryGetValue(name, out var tensor)
         ? tensor
-        : throw new WeightsException($"{Description}: has no tensor {WeightsException.Quote(name)}; is a file missing, or of another model?");
+        : throw new WeightsException(
+            $"{Description}: has no tensor {WeightsException.Quote(name)}; is a file missing, or of another model?");
 
     /// <summary>A file of which something is known to belong to the model.</summary>
     private static WeightContribution Contribution(WeightFile file)

@@ -9,8 +9,10 @@ namespace AuralSam2.Tests.Weights;
 /// <summary>weights/manifest.json against the models that its files are for.</summary>
 public sealed class ManifestTests
 {
+    private static readonly string Manifest = Path.Combine(Repository.Root, "weights", "manifest.json");
+
     private static readonly JsonElement[] Files =
-        [.. JsonDocument.Parse(File.ReadAllText(Path.Combine(Repository.Root, "weights", "manifest.json"))).RootElement.GetProperty("files").EnumerateArray()];
+        [.. JsonDocument.Parse(File.ReadAllText(Manifest)).RootElement.GetProperty("files").EnumerateArray()];
 
     [Fact]
     public void Numbers_of_parameters_are_those_of_the_models()
@@ -43,7 +45,7 @@ public sealed class ManifestTests
     [Fact]
     public void The_script_reads_one_file_a_line()
     {
-        var lines = File.ReadAllLines(Path.Combine(Repository.Root, "weights", "manifest.json"));
+        var lines = File.ReadAllLines(Manifest);
         Assert.Equal(Files.Length, lines.Count(line => line.StartsWith("    { \"name\": \"", StringComparison.Ordinal)));
     }
 }
