@@ -28,7 +28,7 @@ public sealed class ConvertTests : IDisposable
             run.ErrorLines);
         Assert.StartsWith(
             $"wrote {Out}: AuralSAM2 (AVS) on SAM2 of unknown size without VGGish\n2 tensors, 384 parameters, ", run.Out, StringComparison.Ordinal);
-        Assert.EndsWith("A whole model takes VGGish as well: give both to segment --weights.\n", run.Out, StringComparison.Ordinal);
+        Assert.EndsWith("A whole model takes VGGish as well: give them all to segment --weights.\n", run.Out, StringComparison.Ordinal);
         using var written = SafetensorsFile.Open(Out);
         Assert.Equal(["aural_fuser.train_proj_v1.proj.1.bias", "no_mem_embed"], written.Names.Order());
         Assert.Equal("fuser.pt + sam2.safetensors", written.Metadata["source"]);
@@ -119,6 +119,20 @@ public sealed class ConvertTests : IDisposable
         Convert(sam2, sam2).FailsWith(2, "what to read and what to write");
         Convert(sam2, Out, "--dtype", "f64").FailsWith(2, "f64", "bf16");
         Assert.Equal(["fuser.pt", "sam2.safetensors"], Names);
+    }
+
+    [Fact]
+    public void An_input_is_not_replaced_under_the_name_of_a_link()
+    {
+        if (OperatingSystem.IsWindows()) Assert.Skip("links take a privilege here");
+        var (sam2, _) = Parts();
+        var before = File.ReadAllBytes(sam2);
+        File.CreateSymbolicLink(folder.File("link.safetensors"), sam2);
+        Directory.CreateSymbolicLink(folder.File("again"), folder.Path);
+        Convert(folder.File("link.safetensors"), sam2, "--force", "--dtype", "bf16").FailsWith(2, "what to read and what to write");
+        Convert(sam2, folder.File("link.safetensors"), "--force", "--dtype", "bf16").FailsWith(2, "what to read and what to write");
+        Convert(sam2, folder.File("again/sam2.safetensors"), "--force", "--dtype", "bf16").FailsWith(2, "what to read and what to write");
+        Assert.Equal(before, File.ReadAllBytes(sam2));
     }
 
     [Fact]

@@ -56,6 +56,21 @@ public sealed class InspectTests : IDisposable
         Assert.Matches(@"\nno_mem_embed +F32 +\[1, 1, 256\] +1,024\n", run.Out);
     }
 
+    [Fact]
+    public void A_safetensors_file_that_is_cut_short_is_listed_too()
+    {
+        var whole = folder.File("whole.safetensors");
+        SafetensorsWriter.Write(whole, null, [
+            SafetensorsTensor.Of("no_mem_embed", [1, 1, 256], new float[256]), SafetensorsTensor.Of("no_mem_pos_enc", [1, 1, 256], new float[256])]);
+        var cut = folder.File("cut.safetensors", File.ReadAllBytes(whole)[..^600]);
+        var run = Inspect(cut);
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        Assert.Contains("\nCUT SHORT   tensor 'no_mem_pos_enc' (1024 bytes) is not in its ", run.Out, StringComparison.Ordinal);
+        Assert.Matches(@"\nno_mem_pos_enc +F32 +\[1, 1, 256\] +1,024\n", run.Out);
+        CommandRun.InProcess(new FakeEngine(), CancellationToken.None, "convert", cut, whole, folder.File("out.safetensors"))
+            .FailsWith(1, "cut.safetensors: the file is cut short: tensor 'no_mem_pos_enc'");
+    }
+
     [Theory]
     [InlineData("sam2.1_hiera_tiny", "SAM2.1 t")]
     [InlineData("sam2.1_hiera_large", "SAM2.1 l")]

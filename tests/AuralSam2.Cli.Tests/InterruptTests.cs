@@ -103,6 +103,28 @@ public sealed class InterruptTests : IDisposable
         Assert.Empty(folder.Names);
     }
 
+    [Fact]
+    public void A_conversion_that_is_killed_spoils_nothing_and_the_next_one_tidies_up()
+    {
+        if (OperatingSystem.IsWindows()) Assert.Skip("no signals here");
+        using var weights = new AuralSam2.Tests.Weights.TemporaryFolder();
+        var large = weights.Safetensors("l.safetensors", SparseFiles.Parameters("l"));
+        var small = weights.Safetensors("mini.safetensors", SparseFiles.Parameters("mini"));
+        File.WriteAllText(folder["out.safetensors"], "an earlier file");
+        using (var command = new RunningCommand(folder.Path, [], "convert", large, "out.safetensors", "--force"))
+        {
+            command.WaitFor("writing out.safetensors");
+            Assert.True(SpinWait.SpinUntil(() => folder.Names.Length > 1, TimeSpan.FromSeconds(30)));
+            command.Signal("KILL");
+            Assert.Equal(137, command.End().Code);
+        }
+
+        Assert.Equal("an earlier file", File.ReadAllText(folder["out.safetensors"]));
+        Assert.Equal(2, folder.Names.Length);
+        Assert.Equal(0, CommandRun.OfProcess(folder.Path, "convert", small, "out.safetensors", "--force").Code);
+        Assert.Equal(["out.safetensors"], folder.Names);
+    }
+
     private string Snapshot() => string.Join('\n', Directory
         .EnumerateFiles(folder["out"], "*", SearchOption.AllDirectories).Order()
         .Select(f => $"{f} {Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(f)))}"));

@@ -52,18 +52,29 @@ internal sealed class ConvertRun(IEngine engine, CommandStreams streams, Cancell
         streams.Out.WriteLine(
             $"{document.Tensors} tensors, {Sizes.Count(document.Parameters)} parameters, {Sizes.Bytes(document.Bytes)}, {document.Seconds:0.0} s");
         if (document.Missing.Count > 0)
-            streams.Out.WriteLine($"A whole model takes {string.Join(" and ", document.Missing)} as well: give both to segment --weights.");
+            streams.Out.WriteLine($"A whole model takes {string.Join(" and ", document.Missing)} as well: give them all to segment --weights.");
     }
 
     /// <summary>Checks that the file may be written, before any work is done for it.</summary>
     private static void RequirePlace(ConvertRequest request)
     {
         var full = Path.GetFullPath(request.Out);
-        if (request.Files.FirstOrDefault(file => Path.GetFullPath(file) == full) is { } input)
+        var real = RealPath(request.Out);
+        if (request.Files.FirstOrDefault(file => RealPath(file) == real) is { } input)
             throw new UsageException($"{input} is what to read and what to write; write another file");
         if (Directory.Exists(full)) throw new IOException($"{request.Out}: is a folder; name a file to write");
         if (!Directory.Exists(Path.GetDirectoryName(full))) throw new DirectoryNotFoundException($"{request.Out}: its folder is not there; create it first");
         if (File.Exists(full) && !request.Force) throw new IOException($"{request.Out} exists; --force replaces it");
+    }
+
+    /// <summary>A path without symbolic links: an input must not be replaced under another name either.</summary>
+    private static string RealPath(string path)
+    {
+        var full = Path.GetFullPath(path);
+        if (Path.GetDirectoryName(full) is not { } folder) return full;
+        var here = Path.Combine(RealPath(folder), Path.GetFileName(full));
+        var link = new FileInfo(here);
+        return link.LinkTarget is null ? here : RealPath(link.ResolveLinkTarget(returnFinalTarget: true)!.FullName);
     }
 
     private static void RequireRoom(string path, long bytes)

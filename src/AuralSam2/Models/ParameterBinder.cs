@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using AuralSam2.Kernels;
 using AuralSam2.Kernels.Ops;
 using AuralSam2.Weights;
@@ -146,21 +145,8 @@ internal sealed class ParameterBinder(Device device, WeightReader reader) : IDis
 
     private PackedMatrix Matrix(string prefix, int outputs, int inputs, ReadOnlySpan<int> shape)
     {
-        // Weights pass through memory outside the managed heap, given back at once: VGGish has a matrix of 201 MB, and what the collector
-        // keeps of such an array would count until the end.
-        using var staging = new Staging(Declaring ? 0 : (nint)outputs * inputs);
-        reader.ReadInto(prefix + ".weight", shape, staging.Values);
+        using var weight = reader.Lend(prefix + ".weight", shape);
         var bias = Host(prefix + ".bias", outputs);
-        return Declaring ? null! : Own(Gemm.Pack(device, staging.Values, outputs, bias));
-    }
-
-    /// <summary>Native memory for one tensor.</summary>
-    private readonly unsafe struct Staging(nint floats) : IDisposable
-    {
-        private readonly void* address = NativeMemory.Alloc((nuint)floats, sizeof(float));
-
-        public Span<float> Values => new(address, checked((int)floats));
-
-        public void Dispose() => NativeMemory.Free(address);
+        return Declaring ? null! : Own(Gemm.Pack(device, weight.Values, outputs, bias));
     }
 }

@@ -19,4 +19,12 @@ public interface IWeightSource : IDisposable
     /// <param name="shape">Shape of the tensor.</param>
     /// <param name="destination">Room for exactly the product of <paramref name="shape"/>.</param>
     void Read(string name, IReadOnlyList<int> shape, Span<float> destination);
+
+    /// <summary>
+    /// A tensor where it lies in a mapped file; empty where it has to be <see cref="Read"/> because it is elsewhere, converted or checked.
+    /// Whoever is done with it gives its pages back (<see cref="MappedPages.Release(ReadOnlySpan{byte})"/>).
+    /// </summary>
+    /// <param name="name">Official parameter name.</param>
+    /// <param name="shape">Shape of the tensor.</param>
+    internal ReadOnlySpan<float> Mapped(string name, IReadOnlyList<int> shape) => [];
 }

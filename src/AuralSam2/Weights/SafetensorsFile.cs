@@ -31,10 +31,14 @@ public sealed class SafetensorsFile : WeightFile
     public override IReadOnlyCollection<WeightEntry> Entries => header.Tensors.Values;
 
     /// <inheritdoc/>
+    public override string? CutShort => header.CutShort;
+
+    /// <inheritdoc/>
     public override IReadOnlyCollection<string> Names => header.Tensors.Keys;
 
-    /// <summary>Opens a file and checks its header.</summary>
-    /// <exception cref="WeightsException">No such file, no permission, another format, or a rule of the format is broken.</exception>
+    /// <summary>Opens a whole file and checks its header.</summary>
+    /// <exception cref="WeightsException">No such file, no permission, another format, one that was cut short, or a rule of the format is
+    /// broken.</exception>
     public static new SafetensorsFile Open(string path)
     {
         var file = MappedFile.Open(path);
@@ -43,7 +47,9 @@ public sealed class SafetensorsFile : WeightFile
             var format = WeightFormats.Of(file);
             if (format != WeightFormat.Safetensors)
                 throw new WeightsException($"{path}: is a {format.Title()}, expected safetensors; convert it");
-            return new SafetensorsFile(file);
+            var safetensors = new SafetensorsFile(file);
+            safetensors.EnsureWhole();
+            return safetensors;
         }
         catch
         {
@@ -83,6 +89,13 @@ public sealed class SafetensorsFile : WeightFile
             SafetensorsDType.U8 => Widen<byte>(entry),
             _ => throw WrongDType(entry, "F32, F64, I32, I64 or U8"),
         };
+    }
+
+    private protected override ReadOnlySpan<float> MappedFloats(WeightEntry entry)
+    {
+        var offset = ((SafetensorsEntry)entry).Offset;
+        var isReadable = entry.DType == SafetensorsDType.F32 && offset % sizeof(float) == 0 && entry.ByteLength <= int.MaxValue;
+        return isReadable ? MemoryMarshal.Cast<byte, float>(File.Bytes(offset, (int)entry.ByteLength)) : [];
     }
 
     private protected override Stream OpenElements(WeightEntry entry) =>

@@ -5,7 +5,7 @@ namespace AuralSam2.Weights;
 
 /// <summary>
 /// The JSON header of a safetensors file, checked against every rule of the format
-/// (https://huggingface.co/docs/safetensors): whoever holds one may trust its offsets.
+/// (https://huggingface.co/docs/safetensors): whoever holds one of a whole file may trust its offsets.
 /// </summary>
 internal sealed class SafetensorsHeader
 {
@@ -23,6 +23,9 @@ internal sealed class SafetensorsHeader
     public Dictionary<string, string> Metadata { get; } = [];
 
     public Dictionary<string, SafetensorsEntry> Tensors { get; } = [];
+
+    /// <summary>The first tensor that a file lacks because it was cut short; <c>null</c> for a whole one.</summary>
+    public string? CutShort { get; private set; }
 
     /// <summary>Parses and checks a header.</summary>
     /// <param name="file">Name for messages.</param>
@@ -190,10 +193,11 @@ internal sealed class SafetensorsHeader
             covered = claim.End;
         }
 
+        if (covered > long.MaxValue - (ulong)dataStart) throw Broken($"the tensors have {covered} bytes, which no file has");
         if (covered > (ulong)dataLength)
         {
-            throw new WeightsException($"{file}: the file is cut short, it holds {dataLength} bytes of tensors where its header " +
-                $"describes {covered}; download or copy it again");
+            var (name, _, _, begin, end) = claims.Find(claim => claim.End > (ulong)dataLength);
+            CutShort = $"tensor {WeightsException.Quote(name)} ({end - begin} bytes) is not in its {dataStart + dataLength} bytes";
         }
 
         if (covered < (ulong)dataLength) throw Broken($"{(ulong)dataLength - covered} bytes follow the last tensor, expected 0");

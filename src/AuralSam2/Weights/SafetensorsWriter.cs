@@ -12,7 +12,7 @@ public static class SafetensorsWriter
 
     /// <summary>
     /// Writes a file. The tensors go to a temporary file beside it that reaches the disk before it takes the name, so a failure of
-    /// any kind leaves the previous file as it was.
+    /// any kind leaves the previous file as it was. What a writer that was killed has left there is removed by the next one.
     /// </summary>
     /// <param name="path">File to write or replace; its folder exists.</param>
     /// <param name="metadata">Free key-value pairs, written in the ordinal order of their keys.</param>
@@ -34,10 +34,12 @@ public static class SafetensorsWriter
             throw new WeightsException($"{path}: a header of {header.Length} bytes is beyond the format's limit; write fewer tensors");
 
         var full = Path.GetFullPath(path);
-        var temporary = Path.Combine(Path.GetDirectoryName(full) ?? full, $".{Path.GetFileName(full)}.{Path.GetRandomFileName()}.tmp");
+        var (folder, file) = (Path.GetDirectoryName(full) ?? full, Path.GetFileName(full));
+        var temporary = Path.Combine(folder, $".{file}.{Path.GetRandomFileName()}.tmp");
         cancellation.ThrowIfCancellationRequested(); // who interrupts twice removes what is there, not what would appear next
         try
         {
+            DiscardAbandoned(folder, $".{file}.????????.???.tmp"); // as Path.GetRandomFileName has it
             using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16))
             {
                 Span<byte> length = stackalloc byte[sizeof(ulong)];
@@ -64,6 +66,24 @@ public static class SafetensorsWriter
             Discard(temporary);
             if (e is not (IOException or UnauthorizedAccessException)) throw;
             throw new WeightsException($"{path}: cannot be written ({e.Message}); is its folder there, writable and not full?", e);
+        }
+    }
+
+    /// <summary>
+    /// A writer that was killed could not remove its temporary file. One that lives holds its file locked, and cannot be opened.
+    /// </summary>
+    private static void DiscardAbandoned(string folder, string pattern)
+    {
+        foreach (var path in Directory.GetFiles(folder, pattern))
+        {
+            try
+            {
+                using var abandoned = new FileStream(
+                    path, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0, FileOptions.DeleteOnClose);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+            }
         }
     }
 

@@ -78,13 +78,7 @@ public abstract class WeightFile : IWeightSource
     /// </exception>
     public void Read(string name, IReadOnlyList<int> shape, Span<float> destination)
     {
-        var entry = Demand(name);
-        if (!entry.Shape.SequenceEqual(shape))
-        {
-            throw new WeightsException($"{Path}: tensor {WeightsException.Quote(name)} has shape {TensorShape.Text(entry.Shape)}, " +
-                $"expected {TensorShape.Text(shape)}; is this the file of another model?");
-        }
-
+        var entry = Demand(name, shape);
         if (!Float32Conversion.Supports(entry.DType)) throw WrongDType(entry, "F32, F16, BF16 or F64");
         if (destination.Length != entry.Elements)
             throw new ArgumentException($"room for {destination.Length} floats, tensor {name} has {entry.Elements}", nameof(destination));
@@ -92,6 +86,8 @@ public abstract class WeightFile : IWeightSource
         using var elements = OpenElements(entry);
         ReadFloats(elements, entry.DType, destination);
     }
+
+    ReadOnlySpan<float> IWeightSource.Mapped(string name, IReadOnlyList<int> shape) => MappedFloats(Demand(name, shape));
 
     /// <summary>A tensor of F32, F16, BF16 or F64 as float32, row-major.</summary>
     /// <exception cref="WeightsException">No such tensor, another dtype, or a damaged file.</exception>
@@ -139,6 +135,9 @@ public abstract class WeightFile : IWeightSource
         }
     }
 
+    /// <summary>The elements as they lie in the mapping, where they are float32 that nothing has to be checked of; else empty.</summary>
+    private protected virtual ReadOnlySpan<float> MappedFloats(WeightEntry entry) => [];
+
     private protected abstract Stream OpenElements(WeightEntry entry);
 
     internal WeightEntry Demand(string name)
@@ -146,6 +145,14 @@ public abstract class WeightFile : IWeightSource
         EnsureWhole();
         return Find(name) ??
             throw new WeightsException($"{Path}: has no tensor {WeightsException.Quote(name)}; is this the file of another model?");
+    }
+
+    private WeightEntry Demand(string name, IReadOnlyList<int> shape)
+    {
+        var entry = Demand(name);
+        if (entry.Shape.SequenceEqual(shape)) return entry;
+        throw new WeightsException($"{Path}: tensor {WeightsException.Quote(name)} has shape {TensorShape.Text(entry.Shape)}, " +
+            $"expected {TensorShape.Text(shape)}; is this the file of another model?");
     }
 
     internal int ArrayLength(WeightEntry entry) => entry.Elements <= Array.MaxLength

@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+
 namespace AuralSam2.Weights;
 
 /// <summary>How a file of weights is laid out.</summary>
@@ -27,7 +29,7 @@ public static class WeightFormats
     };
 
     /// <summary>Recognises a format by the first bytes of a file; names do not count, since every ending is in use for each.</summary>
-    /// <returns>Safetensors where nothing speaks for another format: its reader says best what is wrong.</returns>
+    /// <returns>Safetensors where it might be: its reader says best what is wrong.</returns>
     /// <exception cref="WeightsException">The file is something that people have in the place of weights.</exception>
     internal static WeightFormat Of(MappedFile file)
     {
@@ -39,6 +41,8 @@ public static class WeightFormats
             throw new WeightsException($"{file.Path}: is a Git LFS pointer, not the weights; fetch them with: git lfs pull");
         if (head.TrimStart(" \t\r\n"u8).StartsWith("<"u8))
             throw new WeightsException($"{file.Path}: is a web page, not the weights; download them from the address of the file itself");
+        if (head.Length > sizeof(ulong) && BinaryPrimitives.ReadUInt64LittleEndian(head) > (ulong)file.Length - sizeof(ulong))
+            throw new WeightsException($"{file.Path}: is neither safetensors nor a PyTorch checkpoint; give a file of weights");
         return WeightFormat.Safetensors;
     }
 }

@@ -48,29 +48,37 @@ public sealed class WeightReader
     /// <exception cref="InvalidOperationException">The name was declared before with another shape.</exception>
     public float[] Read(string name, params ReadOnlySpan<int> shape)
     {
-        var values = source is null ? [] : GC.AllocateUninitializedArray<float>(TensorShape.Elements(shape));
-        ReadInto(name, shape, values);
+        if (source is null)
+        {
+            Note(name, shape);
+            return [];
+        }
+
+        var values = GC.AllocateUninitializedArray<float>(TensorShape.Elements(shape));
+        source.Read(name, shape.ToArray(), values);
+        Tell(values.Length);
         return values;
     }
 
-    /// <summary>Reads a parameter into memory of the caller's; when declaring, only notes it.</summary>
+    /// <summary>
+    /// Lends a parameter until the result is disposed: straight from a mapped file where it lies there as float32, so that it is laid out
+    /// for a device without a copy between. Empty when declaring.
+    /// </summary>
     /// <param name="name">Name in the official state dict.</param>
     /// <param name="shape">Shape in the official state dict; none for a scalar.</param>
-    /// <param name="destination">Room for exactly the elements of <paramref name="shape"/>; ignored when declaring.</param>
     /// <exception cref="WeightsException">The source has no such tensor, or one of another shape or dtype.</exception>
     /// <exception cref="InvalidOperationException">The name was declared before with another shape.</exception>
-    public void ReadInto(string name, ReadOnlySpan<int> shape, Span<float> destination)
+    internal LentWeights Lend(string name, params ReadOnlySpan<int> shape)
     {
         if (source is null)
         {
-            Declare(name, shape.ToArray());
-            ElementsDeclared += TensorShape.Elements(shape);
-            return;
+            Note(name, shape);
+            return default;
         }
 
-        source.Read(name, shape.ToArray(), destination);
-        ElementsRead += destination.Length;
-        Progress?.Report(ElementsRead);
+        var lent = LentWeights.Of(source, name, shape.ToArray());
+        Tell(lent.Values.Length);
+        return lent;
     }
 
     /// <summary>Declares a parameter that the official state dict holds but no computation uses.</summary>
@@ -80,6 +88,18 @@ public sealed class WeightReader
     public void Unused(string name, params ReadOnlySpan<int> shape)
     {
         if (source is null) Declare(name, shape.ToArray());
+    }
+
+    private void Note(string name, ReadOnlySpan<int> shape)
+    {
+        Declare(name, shape.ToArray());
+        ElementsDeclared += TensorShape.Elements(shape);
+    }
+
+    private void Tell(int elements)
+    {
+        ElementsRead += elements;
+        Progress?.Report(ElementsRead);
     }
 
     private void Declare(string name, int[] shape)

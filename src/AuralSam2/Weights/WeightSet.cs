@@ -83,7 +83,8 @@ public sealed class WeightSet : IWeightSource
         if (Missing.Count > 0)
         {
             var wanted = Lacking.Select(part => $"{part.Name} (such as {part.Example})");
-            throw new WeightsException($"{brought}; missing is {string.Join(" and ", wanted)}: give that file as well");
+            var (verb, those) = Missing.Count == 1 ? ("is", "that file") : ("are", "those files");
+            throw new WeightsException($"{brought}; missing {verb} {string.Join(" and ", wanted)}: give {those} as well");
         }
 
         if (Kind.Misfit is { } misfit) throw new WeightsException($"{brought}; {misfit}: give files that belong together");
@@ -97,13 +98,14 @@ public sealed class WeightSet : IWeightSource
     /// <exception cref="WeightsException">No file holds the tensor, or the one that does cannot read it.</exception>
     public void Read(string name, IReadOnlyList<int> shape, Span<float> destination)
     {
-        if (!tensors.TryGetValue(name, out var tensor))
-        {
-            throw new WeightsException($"{Description}: has no tensor {WeightsException.Quote(name)}; " +
-                "is a file missing, or of another model?");
-        }
+        var (file, entry) = Demand(name);
+        file.Read(entry.Name, shape, destination);
+    }
 
-        tensor.File.Read(tensor.Entry.Name, shape, destination);
+    ReadOnlySpan<float> IWeightSource.Mapped(string name, IReadOnlyList<int> shape)
+    {
+        var (file, entry) = Demand(name);
+        return ((IWeightSource)file).Mapped(entry.Name, shape);
     }
 
     /// <summary>The tensors under their official names, to be written as one file; this set must stay open until that is done.</summary>
@@ -119,6 +121,11 @@ public sealed class WeightSet : IWeightSource
 
     private IEnumerable<(WeightParts Part, string Name, string? Example)> Lacking =>
         Parts.Where(part => part.Example is not null && !Kind.Parts.HasFlag(part.Part));
+
+    private (WeightFile File, WeightEntry Entry) Demand(string name) => tensors.TryGetValue(name, out var tensor)
+        ? tensor
+        : throw new WeightsException(
+            $"{Description}: has no tensor {WeightsException.Quote(name)}; is a file missing, or of another model?");
 
     /// <summary>A file of which something is known to belong to the model.</summary>
     private static WeightContribution Contribution(WeightFile file)

@@ -75,6 +75,20 @@ public class SafetensorsWriterTests
     }
 
     [Fact]
+    public void What_a_killed_writer_left_is_removed_and_what_a_living_one_writes_is_not()
+    {
+        using var folder = new TemporaryFolder();
+        folder.File(".w.safetensors.aaaaaaaa.aaa.tmp", new byte[8]);
+        folder.File(".v.safetensors.aaaaaaaa.aaa.tmp", new byte[8]);
+        folder.File(".w.safetensors.mine.tmp", new byte[8]);
+        using (new FileStream(folder.File(".w.safetensors.bbbbbbbb.bbb.tmp"), FileMode.CreateNew, FileAccess.Write, FileShare.None))
+            SafetensorsWriter.Write(folder.File("w.safetensors"), null, [SafetensorsTensor.Of("w", [1], new float[1])]);
+        Assert.Equal(
+            [".v.safetensors.aaaaaaaa.aaa.tmp", ".w.safetensors.bbbbbbbb.bbb.tmp", ".w.safetensors.mine.tmp", "w.safetensors"],
+            Directory.GetFiles(folder.Path).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public void A_tensor_of_another_file_is_copied_byte_for_byte()
     {
         using var folder = new TemporaryFolder();

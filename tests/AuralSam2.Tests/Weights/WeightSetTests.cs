@@ -58,7 +58,8 @@ public sealed class WeightSetTests : IDisposable
         using var set = WeightSet.Open(folder.Safetensors("half.safetensors", SparseFiles.Parameters("t").Of(held)));
         var error = Assert.Throws<WeightsException>(set.EnsureModel);
         var wanted = missing.Split('|').Select(part => $"{part} (such as {example[part]})");
-        Assert.EndsWith($" brings {brings}; missing is {string.Join(" and ", wanted)}: give that file as well", error.Message);
+        Assert.EndsWith($" brings {brings}; missing {(wanted.Count() == 1 ? "is" : "are")} {string.Join(" and ", wanted)}: " +
+            $"give {(wanted.Count() == 1 ? "that file" : "those files")} as well", error.Message);
         Assert.Equal(missing.Split('|'), set.Missing);
         Assert.DoesNotContain('\n', error.Message);
     }

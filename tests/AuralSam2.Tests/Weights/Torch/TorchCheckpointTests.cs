@@ -325,7 +325,8 @@ public sealed class TorchCheckpointTests : IDisposable
         Refused("<!DOCTYPE html><html>"u8.ToArray(), "is a web page, not the weights");
         Refused("\r\n <html>"u8.ToArray(), "is a web page");
         Refused("version https://git-lfs.github.com/spec/v1"u8.ToArray(), "Git LFS pointer");
-        Refused("some text"u8.ToArray(), "not safetensors");
+        Refused("some text"u8.ToArray(), "is neither safetensors nor a PyTorch checkpoint");
+        Refused([0x1f, 0x8b, .. new byte[100].Select(_ => (byte)0x55)], "is neither safetensors nor a PyTorch checkpoint"); // gzip
         var path = folder.File("s.pt", SafetensorsBytes.Of("{}", 0));
         Assert.Contains("is not a PyTorch checkpoint", Assert.Throws<WeightsException>(() => TorchCheckpoint.Open(path)).Message);
     }

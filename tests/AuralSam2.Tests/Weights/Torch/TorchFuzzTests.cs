@@ -9,7 +9,8 @@ namespace AuralSam2.Tests.Weights.Torch;
 
 /// <summary>
 /// Good checkpoints with damage at random: whatever comes of it, the reader answers with tensors or with a message, soon, and without
-/// taking much memory. AURAL_FUZZ_CASES asks for more cases than the suite runs; AURAL_FUZZ_SEED for others.
+/// taking much memory. AURAL_FUZZ_CASES asks for more cases than the suite runs; AURAL_FUZZ_SEED for others. AURAL_FUZZ_CORPUS names a
+/// folder for the good ones, where tools/fuzz-weights.sh starts from.
 /// </summary>
 public sealed class TorchFuzzTests : IDisposable
 {
@@ -75,6 +76,21 @@ public sealed class TorchFuzzTests : IDisposable
         }
 
         Assert.InRange(read, cases / 100, cases * 9 / 10); // some damage is harmless, most is not
+    }
+
+    [Fact]
+    public void The_good_files_are_a_corpus()
+    {
+        var corpus = Environment.GetEnvironmentVariable("AURAL_FUZZ_CORPUS") ?? folder.Path;
+        Directory.CreateDirectory(corpus);
+        var (files, pickles) = Seeds();
+        files.AddRange(pickles.Select(pickle => pickle.Rebuild(pickle.Pickle)));
+        files.Add(SafetensorsBytes.Of("""{"__metadata__":{"a":"b"},"w":{"dtype":"F16","shape":[2,3],"data_offsets":[0,12]}}""", 12));
+        foreach (var (number, file) in files.Index())
+        {
+            Assert.True(Survives(file, out var refusal), refusal);
+            File.WriteAllBytes(Path.Combine(corpus, $"{number:d2}"), file);
+        }
     }
 
     /// <summary>Reads everything; false when the file is refused as it should be.</summary>
