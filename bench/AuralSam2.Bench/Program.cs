@@ -6,13 +6,14 @@ using AuralSam2.Bench.Compiled;
 using AuralSam2.Bench.Ops;
 using AuralSam2.Bench.Parts;
 using AuralSam2.Bench.Report;
+using AuralSam2.Bench.Startup;
 using AuralSam2.Bench.Trunk;
 using AuralSam2.Kernels;
 
 var root = new RootCommand("Measures AuralSam2.Kernels against TorchSharp on this machine.")
 {
     OpsCommand.Create(), PartsCommand.Create(), ClipCommand.Create(), TrunkCommand.Create(), PeakCommand.Create(),
-    KernelsCommand.Create(), CheckOpsCommand.Create(), ReportCommand.Create(),
+    KernelsCommand.Create(), CheckOpsCommand.Create(), ReportCommand.Create(), StartupCommand.Create(),
 };
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)
