@@ -14,13 +14,14 @@ internal sealed class AuralProcess(string program)
     public static AuralProcess Find()
     {
         var name = OperatingSystem.IsWindows() ? "aural.exe" : "aural";
+        var built = System.IO.Path.Combine("src", "AuralSam2.Cli", "bin", "Release", "net10.0", name);
         for (var folder = AppContext.BaseDirectory; folder is not null; folder = System.IO.Path.GetDirectoryName(folder))
         {
-            string[] places = [System.IO.Path.Combine(folder, name), System.IO.Path.Combine(folder, "src/AuralSam2.Cli/bin/Release/net10.0", name)];
+            string[] places = [System.IO.Path.Combine(folder, name), System.IO.Path.Combine(folder, built)];
             if (places.FirstOrDefault(File.Exists) is { } found) return new AuralProcess(found);
         }
 
-        throw new InvalidOperationException("no aural is built; run dotnet build -c Release src/AuralSam2.Cli, or name a program with --aural");
+        throw new InvalidOperationException("no aural is built; run dotnet build -c Release src/AuralSam2.Cli, or use --aural");
     }
 
     /// <summary>Starts it and waits for its end.</summary>

@@ -8,7 +8,7 @@ using AuralSam2.Weights;
 
 namespace AuralSam2.Bench.Startup;
 
-/// <summary>A clip of one frame and a second of sound, and weights by rule in a file, in a folder of their own that goes with this.</summary>
+/// <summary>A clip of one frame and a second of sound, and a file of weights by rule, in a folder that goes with this.</summary>
 internal sealed class OneFrameClip : IDisposable
 {
     private const int SampleRate = 16000;

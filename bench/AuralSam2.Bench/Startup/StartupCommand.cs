@@ -13,10 +13,11 @@ internal static class StartupCommand
 {
     public static Command Create()
     {
-        var model = new Option<string>("--model") { Description = "size of SAM2", DefaultValueFactory = _ => "t" }.AcceptOnlyFromAmong("t", "s", "b+", "l", "mini");
+        var model = new Option<string>("--model") { Description = "size of SAM2", DefaultValueFactory = _ => "t" };
+        model.AcceptOnlyFromAmong("t", "s", "b+", "l", "mini");
         var threads = DeviceOption.Threads();
         var rounds = new Option<int>("--rounds") { Description = "measured rounds, after one warm-up", DefaultValueFactory = _ => 5 };
-        var aural = new Option<FileInfo?>("--aural") { Description = "the program to start; by default the one beside this, or the repository's Release build" };
+        var aural = new Option<FileInfo?>("--aural") { Description = "program to start; by default the one beside this, or the Release build" };
         var json = new Option<FileInfo?>("--json") { Description = "file that receives the same as JSON" };
         var command = new Command("startup", "times the command from the start of its process: devices, and segment up to the first mask")
         {
