@@ -5,7 +5,8 @@
 #     tools/publish.sh [FOLDER]        FOLDER: by default artifacts; receives aural-linux-x64.tar.xz
 #
 # There: tar -xf aural-linux-x64.tar.xz && aural-linux-x64/gpu-check.sh
-# Neither trimmed nor compiled ahead of time: ILGPU finds its intrinsics by reflection. TorchSharp is not part of it.
+# Compiled ahead of time as far as the runtime can start from it (ReadyToRun): kernels for the processor are compiled there, for its own
+# instruction set. Not trimmed: ILGPU finds its intrinsics by reflection. TorchSharp is not part of it.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -20,7 +21,7 @@ mkdir -p "$folder/fixtures" "$folder/torch"
 # Both into one folder: the runtime is there once.
 for project in src/AuralSam2.Cli bench/AuralSam2.Bench; do
     echo "publishing $project"
-    dotnet publish -c Release -r linux-x64 --self-contained -v q -p:DebugType=none -p:GenerateDocumentationFile=false \
+    dotnet publish -c Release -r linux-x64 --self-contained -v q -p:PublishReadyToRun=true -p:DebugType=none -p:GenerateDocumentationFile=false \
         -o "$folder/bin" "$root/$project"
 done
 for file in "$root"/tests/Goldens/*.safetensors "$root"/../shared/goldens/*.safetensors; do

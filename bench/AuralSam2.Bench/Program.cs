@@ -8,12 +8,13 @@ using AuralSam2.Bench.Ops;
 using AuralSam2.Bench.Parts;
 using AuralSam2.Bench.Race;
 using AuralSam2.Bench.Report;
+using AuralSam2.Bench.Startup;
 using AuralSam2.Kernels;
 
 var root = new RootCommand("Measures AuralSam2.Kernels against TorchSharp on this machine.")
 {
     RaceCommand.Create(), RaceCommand.CreateQuick(), RaceCommand.CreateReadme(), OpsCommand.Create(), PartsCommand.Create(), ClipCommand.Create(),
-    PeakCommand.Create(), KernelsCommand.Create(), CheckOpsCommand.Create(), ReportCommand.Create(), LoadingCommand.Create(),
+    PeakCommand.Create(), KernelsCommand.Create(), CheckOpsCommand.Create(), ReportCommand.Create(), LoadingCommand.Create(), StartupCommand.Create(),
 };
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)

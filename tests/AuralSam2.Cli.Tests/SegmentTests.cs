@@ -51,7 +51,10 @@ public sealed class SegmentTests : IDisposable
             ["index", "seconds", "predicted_iou", "object_score", "area", "area_share", "box", "mask", "overlay"], frame.EnumerateObject().Select(p => p.Name));
         Assert.Equal("masks/00001.png", frame.GetProperty("mask").GetString());
         Assert.Equal(4, frame.GetProperty("box").GetArrayLength());
-        Assert.True(root.GetProperty("timings").GetProperty("stages").TryGetProperty("encoding_images_s", out _));
+        var timings = root.GetProperty("timings");
+        Assert.True(timings.GetProperty("stages").TryGetProperty("encoding_images_s", out _));
+        var (startup, firstMask) = (timings.GetProperty("startup_s").GetDouble(), timings.GetProperty("first_mask_s").GetDouble());
+        Assert.InRange(firstMask, startup, startup + timings.GetProperty("total_s").GetDouble() + 0.001);
     }
 
     [Fact]

@@ -7,14 +7,22 @@ namespace AuralSam2.Kernels;
 
 /// <summary>The two limits of this processor's roofline, measured: multiply-adds in registers, and bytes to and from memory.</summary>
 /// <remarks>
-/// Both report the best of several short runs, since a neighbour on the machine can only slow a run down. On a machine with
+/// All report the best of several short runs, since a neighbour on the machine can only slow a run down. On a machine with
 /// neighbours, measure a kernel and its limit in the same minute.
 /// </remarks>
 public static unsafe class CpuPeak
 {
     private const int Rounds = 7;
+    private const int GlanceRounds = 3;
+
+    /// <summary>Floats that a thread takes at a time: 4 MB, so that threads which start late take fewer.</summary>
+    private const int Chunk = 1 << 20;
+
+    private const int Chunks = 64;
+    private const int GlanceChunks = 32;
 
     private static readonly TimeSpan FmaRound = TimeSpan.FromMilliseconds(40);
+    private static readonly TimeSpan GlanceFmaRound = TimeSpan.FromMilliseconds(6);
 
     /// <summary>Float32 multiply-adds that the processor can do when it never waits for memory; takes about 0.3 s.</summary>
     /// <param name="threads">Threads that compute at the same time; 0 takes one per processor.</param>
@@ -25,12 +33,7 @@ public static unsafe class CpuPeak
     public static double FmaGflops(int threads = 0, CpuIsa? isa = null)
     {
         using var device = new CpuDevice(threads, isa);
-        return device.Isa switch
-        {
-            CpuIsa.Avx512 => BestFmaRate<Simd512, Vector512<float>>(device.Pool),
-            CpuIsa.Avx2 => BestFmaRate<Simd256, Vector256<float>>(device.Pool),
-            _ => BestFmaRate<Simd128, Vector128<float>>(device.Pool),
-        };
+        return BestFmaRate(device, Rounds, FmaRound);
     }
 
     /// <summary>What main memory delivers to sequential access over arrays far larger than any cache (256 MB each); takes about 0.5 s.</summary>
@@ -41,41 +44,73 @@ public static unsafe class CpuPeak
     /// <exception cref="ArgumentOutOfRangeException">A negative number of threads.</exception>
     public static (double ReadGBs, double CopyGBs) MemoryBandwidth(int threads = 0)
     {
-        const int chunk = 1 << 20;  // floats: 4 MB, so that threads which start late take fewer
-        const int chunks = 64;
         using var device = new CpuDevice(threads);
-        using var source = device.Allocate((long)chunk * chunks);
-        using var destination = device.Allocate((long)chunk * chunks);
-        var from = (float*)source.HostAddress;
-        var to = (float*)destination.HostAddress;
-
-        // The first write maps the pages; each thread takes the chunks it happens to, as kernels do.
-        device.Pool.For(chunks, (i, _) =>
-        {
-            new Span<float>(from + ((nint)i * chunk), chunk).Fill(1);
-            new Span<float>(to + ((nint)i * chunk), chunk).Fill(2);
-        });
-
-        var sums = new float[chunks];
+        using var source = Touched(device, Chunks);
+        using var destination = Touched(device, Chunks);
         double read = 0, copy = 0;
         for (var round = 0; round < Rounds; round++)
         {
-            read = Math.Max(read, BytesPerSecond(() => device.Pool.For(chunks, (i, _) => sums[i] = Sum(from + ((nint)i * chunk), chunk))));
-            copy = Math.Max(copy, 2 * BytesPerSecond(() =>
-                device.Pool.For(chunks, (i, _) => CopyPastCache(from + ((nint)i * chunk), to + ((nint)i * chunk), chunk))));
+            read = Math.Max(read, ReadRate(device, source));
+            copy = Math.Max(copy, CopyRate(device, source, destination));
         }
 
         return (read / 1e9, copy / 1e9);
-
-        static double BytesPerSecond(Action pass)
-        {
-            var start = Stopwatch.GetTimestamp();
-            pass();
-            return (double)chunk * chunks * sizeof(float) / Stopwatch.GetElapsedTime(start).TotalSeconds;
-        }
     }
 
-    private static double BestFmaRate<S, V>(WorkerPool pool)
+    /// <summary>
+    /// <see cref="FmaGflops"/> and the reading half of <see cref="MemoryBandwidth"/> in about 0.05 s, for a person who waits: shorter runs,
+    /// fewer of them, and 128 MB. A busy machine shows more in it than in the long measurements.
+    /// </summary>
+    /// <param name="threads">Threads that compute at the same time; 0 takes one per processor.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A negative number of threads.</exception>
+    public static (double FmaGflops, double ReadGBs) Glance(int threads = 0)
+    {
+        using var device = new CpuDevice(threads);
+        using var source = Touched(device, GlanceChunks);
+        var read = 0.0;
+        for (var round = 0; round < GlanceRounds; round++) read = Math.Max(read, ReadRate(device, source));
+        return (BestFmaRate(device, GlanceRounds, GlanceFmaRound), read / 1e9);
+    }
+
+    /// <summary>An array whose pages are there: the first write maps them. Each thread takes the chunks it happens to, as kernels do.</summary>
+    private static DeviceBuffer Touched(CpuDevice device, int chunks)
+    {
+        var buffer = device.Allocate((long)Chunk * chunks);
+        var start = (float*)buffer.HostAddress;
+        device.Pool.For(chunks, (i, _) => new Span<float>(start + ((nint)i * Chunk), Chunk).Fill(1));
+        return buffer;
+    }
+
+    private static double ReadRate(CpuDevice device, DeviceBuffer source)
+    {
+        var from = (float*)source.HostAddress;
+        var sums = new float[source.Length / Chunk]; // keeps the arithmetic alive
+        return BytesPerSecond(source, () => device.Pool.For(sums.Length, (i, _) => sums[i] = Sum(from + ((nint)i * Chunk), Chunk)));
+    }
+
+    private static double CopyRate(CpuDevice device, DeviceBuffer source, DeviceBuffer destination)
+    {
+        var (from, to) = ((nint)source.HostAddress, (nint)destination.HostAddress);
+        return 2 * BytesPerSecond(source, () => device.Pool.For(
+            (int)(source.Length / Chunk),
+            (i, _) => CopyPastCache((float*)from + ((nint)i * Chunk), (float*)to + ((nint)i * Chunk), Chunk)));
+    }
+
+    private static double BytesPerSecond(DeviceBuffer passed, Action pass)
+    {
+        var start = Stopwatch.GetTimestamp();
+        pass();
+        return passed.Length * sizeof(float) / Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+
+    private static double BestFmaRate(CpuDevice device, int rounds, TimeSpan round) => device.Isa switch
+    {
+        CpuIsa.Avx512 => BestFmaRate<Simd512, Vector512<float>>(device.Pool, rounds, round),
+        CpuIsa.Avx2 => BestFmaRate<Simd256, Vector256<float>>(device.Pool, rounds, round),
+        _ => BestFmaRate<Simd128, Vector128<float>>(device.Pool, rounds, round),
+    };
+
+    private static double BestFmaRate<S, V>(WorkerPool pool, int rounds, TimeSpan length)
         where S : ISimd<V>
         where V : struct
     {
@@ -83,7 +118,7 @@ public static unsafe class CpuPeak
         var rates = new double[pool.Threads];
         var sums = new float[pool.Threads];  // keeps the arithmetic alive
         var best = 0.0;
-        for (var round = 0; round < Rounds; round++)
+        for (var round = 0; round < rounds; round++)
         {
             pool.For(pool.Threads, (item, _) =>
             {
@@ -96,7 +131,7 @@ public static unsafe class CpuPeak
                     flops += 2.0 * Accumulators * S.Width * steps;
                     elapsed = Stopwatch.GetElapsedTime(start);
                 }
-                while (elapsed < FmaRound);
+                while (elapsed < length);
                 rates[item] = flops / elapsed.TotalSeconds;
             });
             best = Math.Max(best, rates.Sum());

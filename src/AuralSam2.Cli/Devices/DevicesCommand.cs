@@ -12,7 +12,7 @@ internal sealed class DevicesCommand : Command
         "for tests: runs the GPU kernels on the processor, where a debugger can step through them; far too slow for clips";
 
     public DevicesCommand(IEngine engine, CommandStreams streams)
-        : base("devices", "Lists what can compute here, with the processor's measured peaks (takes a second or two).")
+        : base("devices", "Lists what can compute here, with the processor's measured peaks.")
     {
         var threads = SharedOptions.Threads();
         var json = SharedOptions.Json();

@@ -72,7 +72,11 @@ internal sealed class Engine : IEngine
 
     public FixtureReport Verify(string file, Device device, CancellationToken cancellation) => FixtureVerifier.Verify(device, file, cancellation);
 
-    public PeakRates MeasurePeak(int threads) => new(CpuPeak.FmaGflops(threads), CpuPeak.MemoryBandwidth(threads).ReadGBs);
+    public PeakRates MeasurePeak(int threads)
+    {
+        var (gflops, reads) = CpuPeak.Glance(threads);
+        return new PeakRates(gflops, reads);
+    }
 
     /// <summary>A loaded model and its predictor.</summary>
     private sealed class EngineSegmenter(AuralSam2Model model) : ISegmenter

@@ -59,7 +59,7 @@ internal interface IEngine
     /// <summary>Runs one fixture and compares every stage.</summary>
     FixtureReport Verify(string file, Device device, CancellationToken cancellation);
 
-    /// <summary>Measures what the processor can do at most.</summary>
+    /// <summary>Measures what the processor can do at most, while a person waits.</summary>
     PeakRates MeasurePeak(int threads);
 }
 

@@ -48,6 +48,8 @@ internal sealed record ResultDocument(
         [property: JsonConverter(typeof(OneLineBox))] int[]? Box, string Mask, string Overlay);
 
     /// <summary>Where the time went, in seconds.</summary>
+    /// <param name="StartupS">From the start of the process to that of the command: runtime, command line.</param>
+    /// <param name="FirstMaskS">From the start of the process until the first mask is known; what the model computes for it included.</param>
     /// <param name="OpenS">Opening the clip and reading its sound.</param>
     /// <param name="LoadS">Loading weights and building the model.</param>
     /// <param name="Stages">The model's stages; their sum is what <paramref name="FramesPerSecond"/> counts.</param>
@@ -55,7 +57,8 @@ internal sealed record ResultDocument(
     /// <param name="TotalS">From the start of the command to this file.</param>
     /// <param name="FramesPerSecond">Frames over the time of all stages.</param>
     internal sealed record Durations(
-        double OpenS, double LoadS, IReadOnlyDictionary<string, double> Stages, double WriteS, double TotalS, double FramesPerSecond);
+        double StartupS, double FirstMaskS, double OpenS, double LoadS, IReadOnlyDictionary<string, double> Stages, double WriteS, double TotalS,
+        double FramesPerSecond);
 }
 
 /// <summary>How the command writes JSON: snake_case, indented, invariant, line feeds everywhere.</summary>

@@ -12,6 +12,7 @@ internal sealed class SegmentRun(IEngine engine, CommandStreams streams, Cancell
     private const string UntrainedNotice = "untrained weights made by rule: the masks show that everything runs, and mean nothing";
 
     private readonly long start = Stopwatch.GetTimestamp();
+    private readonly double startupSeconds = (DateTime.Now - Process.GetCurrentProcess().StartTime).TotalSeconds;
 
     /// <summary>Runs it.</summary>
     /// <returns>Exit code.</returns>
@@ -55,10 +56,11 @@ internal sealed class SegmentRun(IEngine engine, CommandStreams streams, Cancell
         var clock = new StageClock(display);
         var overview = new OverviewPicture(frames.Count, frames.Width, frames.Height);
         var answers = new List<ResultDocument.Frame>();
-        var writeSeconds = 0.0;
+        var (firstMaskSeconds, writeSeconds) = (0.0, 0.0);
         foreach (var frame in segmenter.Segment(frames, sound, request.Options, clock, cancellation))
         {
             cancellation.ThrowIfCancellationRequested();
+            if (answers.Count == 0) firstMaskSeconds = startupSeconds + Stopwatch.GetElapsedTime(start).TotalSeconds;
             writeSeconds += clock.Aside(() => answers.Add(Write(frame, frames, folder, overview)));
         }
 
@@ -74,7 +76,8 @@ internal sealed class SegmentRun(IEngine engine, CommandStreams streams, Cancell
             "aural", AuralCommand.Version, request.ClipName, segmenter.ModelName, segmenter.ImageSize, weights.Source.Description,
             weights.Files, request.RuleSeed is null, device.Name, chosen.Note, (device as CpuDevice)?.Threads, InputOf(clip), ChoicesOf(request.Options), answers,
             new ResultDocument.Durations(
-                Math.Round(openSeconds, 3), Math.Round(loadSeconds, 3), clock.Seconds, Math.Round(writeSeconds, 3),
+                Math.Round(startupSeconds, 3), Math.Round(firstMaskSeconds, 3), Math.Round(openSeconds, 3), Math.Round(loadSeconds, 3),
+                clock.Seconds, Math.Round(writeSeconds, 3),
                 Math.Round(Stopwatch.GetElapsedTime(start).TotalSeconds, 3), Math.Round(answers.Count / Math.Max(clock.Total, 1e-9), 3)),
             Math.Round(Process.GetCurrentProcess().PeakWorkingSet64 / (1024.0 * 1024.0), 1));
         File.WriteAllText(folder.PathOf(ResultFolder.ResultFile), JsonSerializer.Serialize(result, ResultJson.Of.ResultDocument) + "\n");

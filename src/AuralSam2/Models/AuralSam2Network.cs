@@ -26,6 +26,14 @@ internal sealed class AuralSam2Network : IDisposable
 
     public Device Device => binder.Device;
 
+    /// <summary>Every parameter that the model wants, in the order in which it reads them.</summary>
+    public static IReadOnlyList<ParameterSpec> Parameters(Device device, Sam2Config sam2, FuserConfig fuser)
+    {
+        var declaring = WeightReader.ForDeclaring();
+        _ = new AuralSam2Network(sam2, fuser, new ParameterBinder(device, declaring));
+        return declaring.Declared;
+    }
+
     /// <summary>Checks the weights against what the model needs, then loads them.</summary>
     /// <exception cref="WeightsException">Tensors are missing, unexpected or misshapen; the message lists all of them.</exception>
     public static AuralSam2Network Load(Device device, Sam2Config sam2, FuserConfig fuser, IWeightSource weights, IProgress<double>? progress = null)

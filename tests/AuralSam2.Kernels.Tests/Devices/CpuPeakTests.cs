@@ -20,9 +20,18 @@ public class CpuPeakTests
     }
 
     [Fact]
+    public void A_glance_shows_both_limits()
+    {
+        var (gflops, read) = CpuPeak.Glance(threads: 2);
+        Assert.InRange(gflops, 0.1, 1e5);
+        Assert.InRange(read, 0.1, 1e5);
+    }
+
+    [Fact]
     public void A_negative_number_of_threads_is_refused()
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => CpuPeak.FmaGflops(-1));
         Assert.Throws<ArgumentOutOfRangeException>(() => CpuPeak.MemoryBandwidth(-1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => CpuPeak.Glance(-1));
     }
 }
