@@ -1,4 +1,6 @@
 using System.Runtime.InteropServices;
+using System.Text.Json.Serialization;
+using System.Text.RegularExpressions;
 using AuralSam2.Kernels;
 
 namespace AuralSam2.Bench;
@@ -12,6 +14,10 @@ internal sealed record Machine(string Cpu, string Isa, int Processors, string Os
 {
     /// <summary>This machine.</summary>
     public static Machine Here() => new(CpuName(), CpuIsas.Widest.Title(), Environment.ProcessorCount, RuntimeInformation.OSDescription);
+
+    /// <summary>Folder of its recorded results, for example <c>amd-epyc-2-cores</c>.</summary>
+    [JsonIgnore]
+    public string Folder => $"{Regex.Replace(Cpu.ToLowerInvariant(), "[^a-z0-9]+", "-").Trim('-')}-{Processors}-cores";
 
     private static string CpuName()
     {
