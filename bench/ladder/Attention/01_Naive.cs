@@ -19,14 +19,15 @@ internal static class AttentionNaive
     private static void Head(AttentionProblem p, float[] scores, int column)
     {
         Span<float> q = Problem.Span(p.Q), k = Problem.Span(p.K), v = Problem.Span(p.V), y = Problem.Span(p.Y);
-        int n = p.Tokens, stride = p.Channels;
+        int n = p.Tokens, d = p.HeadDim, stride = p.Channels;
+        var scale = p.Scale;
         for (var i = 0; i < n; i++)
         {
             for (var j = 0; j < n; j++)
             {
                 var sum = 0f;
-                for (var c = column; c < column + p.HeadDim; c++) sum += q[(i * stride) + c] * k[(j * stride) + c];
-                scores[(i * n) + j] = sum * p.Scale;
+                for (var c = column; c < column + d; c++) sum += q[(i * stride) + c] * k[(j * stride) + c];
+                scores[(i * n) + j] = sum * scale;
             }
         }
 
@@ -34,7 +35,7 @@ internal static class AttentionNaive
 
         for (var i = 0; i < n; i++)
         {
-            for (var c = column; c < column + p.HeadDim; c++)
+            for (var c = column; c < column + d; c++)
             {
                 var sum = 0f;
                 for (var j = 0; j < n; j++) sum += scores[(i * n) + j] * v[(j * stride) + c];

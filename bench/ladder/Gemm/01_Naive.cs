@@ -10,13 +10,14 @@ internal static class GemmNaive
     private static void Run(GemmProblem p)
     {
         Span<float> x = Problem.Span(p.X), weight = Problem.Span(p.Weight), bias = Problem.Span(p.Bias), y = Problem.Span(p.Y);
-        for (var i = 0; i < p.Rows; i++)
+        int rows = p.Rows, inputs = p.Inputs, outputs = p.Outputs;
+        for (var i = 0; i < rows; i++)
         {
-            for (var o = 0; o < p.Outputs; o++)
+            for (var o = 0; o < outputs; o++)
             {
                 var sum = bias[o];
-                for (var k = 0; k < p.Inputs; k++) sum += x[(i * p.Inputs) + k] * weight[(o * p.Inputs) + k];
-                y[(i * p.Outputs) + o] = sum;
+                for (var k = 0; k < inputs; k++) sum += x[(i * inputs) + k] * weight[(o * inputs) + k];
+                y[(i * outputs) + o] = sum;
             }
         }
     }

@@ -4,7 +4,7 @@ internal static class GemmLoopOrder
 {
     public static readonly Rung Rung = Rung.Of<GemmProblem>(
         "loop order",
-        "The weight is transposed once, at load, and k moves outwards: the additions of the inner loop are independent.",
+        "The weight is transposed once, at load, and k moves outwards: no addition waits for the one before, though each now loads and stores y.",
         Bind);
 
     private static Action Bind(GemmProblem p)
@@ -16,11 +16,16 @@ internal static class GemmLoopOrder
     private static void Run(GemmProblem p, Span<float> weight, int stride)
     {
         Span<float> x = Problem.Span(p.X), bias = Problem.Span(p.Bias), y = Problem.Span(p.Y);
-        for (var i = 0; i < p.Rows; i++)
+        int rows = p.Rows, inputs = p.Inputs, outputs = p.Outputs;
+        for (var i = 0; i < rows; i++)
         {
-            for (var o = 0; o < p.Outputs; o++) y[(i * p.Outputs) + o] = bias[o];
-            for (var k = 0; k < p.Inputs; k++)
-                for (var o = 0; o < p.Outputs; o++) y[(i * p.Outputs) + o] += x[(i * p.Inputs) + k] * weight[(k * stride) + o];
+            var row = y.Slice(i * outputs, outputs);
+            bias.CopyTo(row);
+            for (var k = 0; k < inputs; k++)
+            {
+                var a = x[(i * inputs) + k];
+                for (var o = 0; o < outputs; o++) row[o] += a * weight[(k * stride) + o];
+            }
         }
     }
 }

@@ -20,19 +20,20 @@ internal static class LayerNormWelford
     private static void Run(LayerNormGemmProblem p, Span<float> normalised)
     {
         Span<float> weight = Problem.Span(p.Norm.Weight), bias = Problem.Span(p.Norm.Bias), x = Problem.Span(p.X);
-        for (var r = 0; r < p.Rows; r++)
+        int rows = p.Rows, channels = p.Inputs;
+        for (var r = 0; r < rows; r++)
         {
-            Span<float> row = x.Slice(r * p.Inputs, p.Inputs), target = normalised.Slice(r * p.Inputs, p.Inputs);
+            Span<float> row = x.Slice(r * channels, channels), target = normalised.Slice(r * channels, channels);
             float mean = 0, squares = 0;
-            for (var c = 0; c < row.Length; c++)
+            for (var c = 0; c < channels; c++)
             {
                 var before = row[c] - mean;
                 mean += before / (c + 1);
                 squares += before * (row[c] - mean);
             }
 
-            var rstd = 1 / MathF.Sqrt((squares / row.Length) + p.Norm.Epsilon);
-            for (var c = 0; c < row.Length; c++) target[c] = ((row[c] - mean) * rstd * weight[c]) + bias[c];
+            var rstd = 1 / MathF.Sqrt((squares / channels) + p.Norm.Epsilon);
+            for (var c = 0; c < channels; c++) target[c] = ((row[c] - mean) * rstd * weight[c]) + bias[c];
         }
     }
 }

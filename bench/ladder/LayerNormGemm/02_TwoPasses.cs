@@ -20,15 +20,16 @@ internal static class LayerNormTwoPasses
     private static void Run(LayerNormGemmProblem p, Span<float> normalised)
     {
         Span<float> weight = Problem.Span(p.Norm.Weight), bias = Problem.Span(p.Norm.Bias), x = Problem.Span(p.X);
-        for (var r = 0; r < p.Rows; r++)
+        int rows = p.Rows, channels = p.Inputs;
+        for (var r = 0; r < rows; r++)
         {
-            Span<float> row = x.Slice(r * p.Inputs, p.Inputs), target = normalised.Slice(r * p.Inputs, p.Inputs);
+            Span<float> row = x.Slice(r * channels, channels), target = normalised.Slice(r * channels, channels);
             float sum = 0, squares = 0;
             foreach (var value in row) sum += value;
-            var mean = sum / row.Length;
+            var mean = sum / channels;
             foreach (var value in row) squares += (value - mean) * (value - mean);
-            var rstd = 1 / MathF.Sqrt((squares / row.Length) + p.Norm.Epsilon);
-            for (var c = 0; c < row.Length; c++) target[c] = ((row[c] - mean) * rstd * weight[c]) + bias[c];
+            var rstd = 1 / MathF.Sqrt((squares / channels) + p.Norm.Epsilon);
+            for (var c = 0; c < channels; c++) target[c] = ((row[c] - mean) * rstd * weight[c]) + bias[c];
         }
     }
 }

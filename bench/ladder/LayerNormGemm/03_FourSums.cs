@@ -12,36 +12,55 @@ internal static unsafe class LayerNormFourSums
         var normalised = p.Normalised;
         return () =>
         {
-            for (nint r = 0; r < p.Rows; r++) Row(p, p.X.Pointer + (r * p.Inputs), normalised.Pointer + (r * p.Inputs));
+            Run(p, p.X.Pointer, normalised.Pointer);
             p.Product(normalised, p.Y);
         };
     }
 
-    private static void Row(LayerNormGemmProblem p, float* x, float* y)
+    private static void Run(LayerNormGemmProblem p, float* x, float* y)
     {
         float* weight = p.Norm.Weight.Pointer, bias = p.Norm.Bias.Pointer;
-        var channels = p.Inputs;
-        var mean = Sum(x, channels, 0, squared: false) / channels;
-        var variance = Sum(x, channels, mean, squared: true) / channels;
-        var rstd = 1 / MathF.Sqrt(variance + p.Norm.Epsilon);
-        for (var c = 0; c < channels; c++) y[c] = ((x[c] - mean) * rstd * weight[c]) + bias[c];
+        int rows = p.Rows, channels = p.Inputs;
+        for (var r = 0; r < rows; r++, x += channels, y += channels)
+        {
+            var mean = Sum(x, channels) / channels;
+            var variance = Squares(x, channels, mean) / channels;
+            var rstd = 1 / MathF.Sqrt(variance + p.Norm.Epsilon);
+            for (var c = 0; c < channels; c++) y[c] = ((x[c] - mean) * rstd * weight[c]) + bias[c];
+        }
     }
 
-    /// <summary>The sum of x - center, or of its squares.</summary>
-    private static float Sum(float* x, int count, float center, bool squared)
+    private static float Sum(float* x, int count)
     {
         float s0 = 0, s1 = 0, s2 = 0, s3 = 0;
         var c = 0;
         for (; c + 4 <= count; c += 4)
         {
-            float d0 = x[c] - center, d1 = x[c + 1] - center, d2 = x[c + 2] - center, d3 = x[c + 3] - center;
-            s0 += squared ? d0 * d0 : d0;
-            s1 += squared ? d1 * d1 : d1;
-            s2 += squared ? d2 * d2 : d2;
-            s3 += squared ? d3 * d3 : d3;
+            s0 += x[c];
+            s1 += x[c + 1];
+            s2 += x[c + 2];
+            s3 += x[c + 3];
         }
 
-        for (; c < count; c++) s0 += squared ? (x[c] - center) * (x[c] - center) : x[c] - center;
+        for (; c < count; c++) s0 += x[c];
+        return s0 + s1 + (s2 + s3);
+    }
+
+    /// <summary>Sum of squared distances from the mean.</summary>
+    private static float Squares(float* x, int count, float mean)
+    {
+        float s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+        var c = 0;
+        for (; c + 4 <= count; c += 4)
+        {
+            float d0 = x[c] - mean, d1 = x[c + 1] - mean, d2 = x[c + 2] - mean, d3 = x[c + 3] - mean;
+            s0 += d0 * d0;
+            s1 += d1 * d1;
+            s2 += d2 * d2;
+            s3 += d3 * d3;
+        }
+
+        for (; c < count; c++) s0 += (x[c] - mean) * (x[c] - mean);
         return s0 + s1 + (s2 + s3);
     }
 }
