@@ -23,7 +23,7 @@ internal sealed class LadderRun(CpuDevice device, double seconds)
     {
         var peak = CpuPeak.FmaGflops(device.Threads, device.Isa);
         using var problem = ladder.Open(device, shape);
-        var turns = ladder.Rungs.Select(rung => Prepare(ladder, problem, rung)).ToList();
+        var turns = ladder.Rungs.Zip(ladder.ErrorsOfBudget(device), (rung, error) => Prepare(problem, rung, error)).ToList();
         for (var round = 0; round < MostRounds; round++)
             foreach (var turn in turns.Where(t => round < t.Rounds)) turn.Take();
 
@@ -47,10 +47,10 @@ internal sealed class LadderRun(CpuDevice device, double seconds)
         return new LadderReport(ladder.Name, ladder.Formula, ladder.ShapeForm, string.Join('x', shape), device.Threads, device.Isa.Title(), peak, rows);
     }
 
-    private Turn Prepare(KernelLadder ladder, Problem problem, Rung rung)
+    private Turn Prepare(Problem problem, Rung rung, double errorOfOddShapes)
     {
         var run = rung.Bind(problem);
-        var error = Math.Max(ladder.ErrorOfBudget(device, rung), KernelLadder.ErrorOfBudget(problem, run, ComparedRows));
+        var error = Math.Max(errorOfOddShapes, problem.ErrorOfBudget(run, ComparedRows));
         var start = Stopwatch.GetTimestamp();
         run();
         var once = Stopwatch.GetElapsedTime(start).TotalSeconds;

@@ -9,6 +9,7 @@ internal abstract class Problem : IDisposable
     private const float Sentinel = 12345;
 
     private readonly List<IDisposable> owned = [];
+    private readonly Dictionary<int, double[]> reference = [];
     private readonly Tensor guarded;
 
     /// <summary>Allocates the result.</summary>
@@ -34,13 +35,15 @@ internal abstract class Problem : IDisposable
     public abstract double Budget { get; }
 
     /// <summary>One row of the result from the definition, in float64.</summary>
-    public abstract double[] ReferenceRow(int row);
+    protected abstract double[] ReferenceRow(int row);
 
     /// <summary>Runs a rung on a result full of NaN.</summary>
     /// <param name="run">The bound rung.</param>
     /// <param name="mostRows">Rows that are compared, spread evenly from the first to the last.</param>
-    /// <returns>Largest error relative to the largest magnitude; infinite where a value is missing or the guard was overwritten.</returns>
-    public double Error(Action run, int mostRows)
+    /// <returns>
+    /// Share of <see cref="Budget"/> that the largest error takes; infinite where a value is missing or the guard was overwritten.
+    /// </returns>
+    public double ErrorOfBudget(Action run, int mostRows)
     {
         Device.Fill(guarded, Sentinel);
         Device.Fill(Y, float.NaN);
@@ -52,7 +55,7 @@ internal abstract class Problem : IDisposable
         for (var i = 0; i < compared; i++)
         {
             var row = compared == 1 ? 0 : (int)((long)i * (Y.Rows - 1) / (compared - 1));
-            var expected = ReferenceRow(row);
+            if (!reference.TryGetValue(row, out var expected)) reference.Add(row, expected = ReferenceRow(row));
             var found = Device.Download(Y.Slice(row, 1));
             for (var c = 0; c < found.Length; c++)
             {
@@ -62,7 +65,7 @@ internal abstract class Problem : IDisposable
             }
         }
 
-        return error == 0 ? 0 : error / largest;
+        return error == 0 ? 0 : error / largest / Budget;
     }
 
     /// <summary>Memory for as long as the problem lives.</summary>

@@ -4,6 +4,7 @@ using AuralSam2.Bench;
 using AuralSam2.Kernels;
 using AuralSam2.Ladder;
 
+// Time for the rounds of one rung.
 const double Seconds = 1.5;
 const double QuickSeconds = 0.1;
 
@@ -22,6 +23,8 @@ var root = new RootCommand("The kernels that matter, from the definition to what
 };
 root.Validators.Add(result =>
 {
+    if (result.GetValue(record) && (result.GetValue(quick) || result.GetValue(name) is not null))
+        result.AddError("--record takes all ladders, and not --quick");
     if (result.GetValue(shape) is null) return;
     if (result.GetValue(name) is null) result.AddError("--shape needs --ladder");
     else if (ShapeOf(result.GetValue(shape)!) is null) result.AddError("--shape takes three positive numbers, for example 1024x768x2304");
@@ -36,7 +39,7 @@ root.SetAction(parsed =>
     foreach (var ladder in KernelLadder.All.Where(l => parsed.GetValue(name) is not { } only || l.Name == only))
     {
         var timed = parsed.GetValue(shape) is { } text ? ShapeOf(text)! : isQuick ? ladder.QuickShape : ladder.Shape;
-        reports.Add(run.Measure(ladder, timed));
+        reports.Add(run.Measure(ladder, timed) with { Quick = isQuick });
         reports[^1].Write(Console.Out);
     }
 

@@ -7,6 +7,9 @@ namespace AuralSam2.Ladder;
 /// <summary>softmax(q k^T / sqrt(d)) v per head, of a sequence to itself.</summary>
 internal sealed class AttentionProblem : Problem
 {
+    private double[][][]? keys;
+    private double[][][]? values;
+
     /// <summary>Makes the operands.</summary>
     public AttentionProblem(CpuDevice device, int tokens, int heads, int headDim)
         : base(device, tokens, heads * headDim)
@@ -39,19 +42,27 @@ internal sealed class AttentionProblem : Problem
     /// <inheritdoc/>
     public override double Flops => Attention.Flops(Tokens, Tokens, Channels);
 
-    /// <inheritdoc/>
-    public override double Budget => ReferenceMath.SumBudget(Tokens) + ReferenceMath.SumBudget(HeadDim);
+    /// <summary>Two sums over tokens, of the weights and of the weighted values, in the first rungs each a single chain; and the scores.</summary>
+    public override double Budget => (2 * ReferenceMath.SumBudget(Tokens)) + ReferenceMath.SumBudget(HeadDim);
 
     /// <summary>Scores of one row, padded to whole panels of any vector width.</summary>
     public Tensor ScoreRows(int rows) => Allocate(rows, (Tokens + 47) / 48 * 48);
 
     /// <inheritdoc/>
-    public override double[] ReferenceRow(int row)
+    protected override double[] ReferenceRow(int row)
     {
+        keys ??= Split(K);
+        values ??= Split(V);
         var q = Row(Q, row);
-        double[][] keys = [.. Enumerable.Range(0, Tokens).Select(i => Row(K, i))];
-        double[][] values = [.. Enumerable.Range(0, Tokens).Select(i => Row(V, i))];
-        var heads = Enumerable.Range(0, Heads).Select(h => (h * HeadDim)..((h + 1) * HeadDim));
-        return [.. heads.SelectMany(h => ReferenceMath.Attend(q[h], [.. keys.Select(k => k[h])], [.. values.Select(v => v[h])]))];
+        return [.. Enumerable.Range(0, Heads).SelectMany(h => ReferenceMath.Attend(q[Columns(h)], keys[h], values[h]))];
+    }
+
+    private Range Columns(int head) => (head * HeadDim)..((head + 1) * HeadDim);
+
+    /// <summary><c>[heads][tokens][d]</c>.</summary>
+    private double[][][] Split(Tensor tensor)
+    {
+        double[][] rows = [.. Enumerable.Range(0, Tokens).Select(i => Row(tensor, i))];
+        return [.. Enumerable.Range(0, Heads).Select(h => rows.Select(row => row[Columns(h)]).ToArray())];
     }
 }

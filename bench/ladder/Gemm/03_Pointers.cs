@@ -4,7 +4,7 @@ internal static unsafe class GemmPointers
 {
     public static readonly Rung Rung = Rung.Of<GemmProblem>(
         "pointers",
-        "Rows are pointers: no bounds checks and no index arithmetic in the inner loop.",
+        "Pointers instead of spans, four outputs in a step: no bounds checks, and a quarter of the loop's own arithmetic.",
         Bind);
 
     private static Action Bind(GemmProblem p)
@@ -15,17 +15,25 @@ internal static unsafe class GemmPointers
 
     private static void Run(GemmProblem p, float* weight, nint stride)
     {
-        int inputs = p.Inputs, outputs = p.Outputs;
+        int rows = p.Rows, inputs = p.Inputs, outputs = p.Outputs;
         float* x = p.X.Pointer, y = p.Y.Pointer;
-        for (var i = 0; i < p.Rows; i++, x += inputs, y += outputs)
+        for (var i = 0; i < rows; i++, x += inputs, y += outputs)
         {
             Problem.Span(p.Bias).CopyTo(new Span<float>(y, outputs));
-            var w = weight;
-            for (var k = 0; k < inputs; k++, w += stride)
-            {
-                var a = x[k];
-                for (var o = 0; o < outputs; o++) y[o] += a * w[o];
-            }
+            for (nint k = 0; k < inputs; k++) AddRow(outputs, x[k], weight + (k * stride), y);
         }
+    }
+
+    private static void AddRow(int count, float a, float* w, float* y)
+    {
+        for (; count >= 4; count -= 4, w += 4, y += 4)
+        {
+            y[0] += a * w[0];
+            y[1] += a * w[1];
+            y[2] += a * w[2];
+            y[3] += a * w[3];
+        }
+
+        for (; count > 0; count--, w++, y++) *y += a * *w;
     }
 }

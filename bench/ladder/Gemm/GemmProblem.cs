@@ -59,6 +59,6 @@ internal sealed class GemmProblem : Problem
     }
 
     /// <inheritdoc/>
-    public override double[] ReferenceRow(int row) =>
+    protected override double[] ReferenceRow(int row) =>
         ReferenceMath.Linear(Row(X, row), Inputs, Doubles(Weight), Doubles(Bias), Outputs);
 }

@@ -52,7 +52,7 @@ internal sealed class LayerNormGemmProblem : Problem
         Gemm.Forward(Device, rows, packed, y, new GemmFusion { Norm = norm });
 
     /// <inheritdoc/>
-    public override double[] ReferenceRow(int row) => ReferenceMath.Linear(
+    protected override double[] ReferenceRow(int row) => ReferenceMath.Linear(
         ReferenceMath.LayerNorm(Row(X, row), Doubles(Norm.Weight), Doubles(Norm.Bias), Epsilon), Inputs,
         Doubles(weight), Doubles(bias), Y.Columns);
 }
