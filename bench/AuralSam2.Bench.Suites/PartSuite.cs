@@ -28,7 +28,9 @@ public class PartSuite
 
     /// <summary>All parts.</summary>
     public static NamedPart[] Parts { get; } =
-        [.. new[] { Trunk, $"image encoder {Model}", "VGGish", "AuralFuser", "mask decoder", "tracked frame", "clip" }.Select(n => new NamedPart(n))];
+    [
+        new(Trunk), new($"image encoder {Model}"), new("VGGish"), new("AuralFuser"), new("mask decoder"), new("tracked frame"), new("clip"),
+    ];
 
     /// <summary>What runs.</summary>
     [ParamsSource(nameof(Parts))]

@@ -81,8 +81,8 @@ internal sealed record KernelLadder
     public static KernelLadder[] All { get; } = [Gemm, Attention, LayerNormGemm];
 
     /// <summary>
-    /// What the largest error over the odd shapes takes of the budget, for every rung; above 1 it is wrong. Of the longest shape some rows are
-    /// compared.
+    /// What the largest error over the odd shapes takes of the budget, for every rung; above 1 it is wrong. Of the longest shape some rows
+    /// are compared.
     /// </summary>
     public double[] ErrorsOfBudget(CpuDevice device)
     {
@@ -91,7 +91,8 @@ internal sealed record KernelLadder
         foreach (var shape in OddShapes)
         {
             using var problem = Open(device, shape);
-            for (var i = 0; i < errors.Length; i++) errors[i] = Math.Max(errors[i], problem.ErrorOfBudget(Rungs[i].Bind(problem), mostRows));
+            for (var i = 0; i < errors.Length; i++)
+                errors[i] = Math.Max(errors[i], problem.ErrorOfBudget(Rungs[i].Bind(problem), mostRows));
         }
 
         return errors;

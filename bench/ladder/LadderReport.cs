@@ -25,7 +25,8 @@ internal sealed record LaddersReport(Machine Machine, IReadOnlyList<LadderReport
 /// <param name="FmaPeakGflops">Multiply-adds in registers on all threads, the better of before and after.</param>
 /// <param name="Rungs">First to last.</param>
 internal sealed record LadderReport(
-    string Name, string Formula, string ShapeForm, string Shape, int Threads, string Isa, double FmaPeakGflops, IReadOnlyList<RungRow> Rungs)
+    string Name, string Formula, string ShapeForm, string Shape, int Threads, string Isa, double FmaPeakGflops,
+    IReadOnlyList<RungRow> Rungs)
 {
     /// <summary>By so much another rung may be ahead of the last before it counts: with one thread some are almost the same code.</summary>
     private const double Noise = 1.03;
@@ -58,7 +59,8 @@ internal sealed record LadderReport(
         {
             writer.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{rung.Number,2}  {rung.Title,-16}{rung.Ms,10:F2}{rung.Gflops,10:F1}{100 * rung.OfPeak,8:F1}%{rung.SpeedUpText,10}{rung.ErrorText,8}"));
+                $"{rung.Number,2}  {rung.Title,-16}{rung.Ms,10:F2}{rung.Gflops,10:F1}{100 * rung.OfPeak,8:F1}%") +
+                $"{rung.SpeedUpText,10}{rung.ErrorText,8}");
             writer.WriteLine($"    {rung.Change}");
         }
 
@@ -70,7 +72,8 @@ internal sealed record LadderReport(
     {
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"## {Name}: {Formula}\n\n");
-        text.Append(CultureInfo.InvariantCulture, $"{ShapeForm} {Shape}, {Isa}, {Threads} thread(s), FMA peak {FmaPeakGflops:F0} GFLOP/s.\n\n");
+        text.Append(CultureInfo.InvariantCulture, $"{ShapeForm} {Shape}, {Isa}, {Threads} thread(s), ");
+        text.Append(CultureInfo.InvariantCulture, $"FMA peak {FmaPeakGflops:F0} GFLOP/s.\n\n");
         text.Append("| | rung | GFLOP/s | of peak | speed-up | what changed |\n|--:|---|--:|--:|--:|---|\n");
         foreach (var r in Rungs)
         {

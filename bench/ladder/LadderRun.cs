@@ -44,7 +44,8 @@ internal sealed class LadderRun(CpuDevice device, double seconds)
             });
         }
 
-        return new LadderReport(ladder.Name, ladder.Formula, ladder.ShapeForm, string.Join('x', shape), device.Threads, device.Isa.Title(), peak, rows);
+        return new LadderReport(
+            ladder.Name, ladder.Formula, ladder.ShapeForm, string.Join('x', shape), device.Threads, device.Isa.Title(), peak, rows);
     }
 
     private Turn Prepare(Problem problem, Rung rung, double errorOfOddShapes)

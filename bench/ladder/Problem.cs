@@ -8,6 +8,9 @@ internal abstract class Problem : IDisposable
 {
     private const float Sentinel = 12345;
 
+    /// <summary>As many as the tallest tile has.</summary>
+    private const int GuardRows = 8;
+
     private readonly List<IDisposable> owned = [];
     private readonly Dictionary<int, double[]> reference = [];
     private readonly Tensor guarded;
@@ -19,13 +22,13 @@ internal abstract class Problem : IDisposable
     protected Problem(CpuDevice device, int rows, int columns)
     {
         Device = device;
-        guarded = Allocate(rows + 1, columns);
+        guarded = Allocate(rows + GuardRows, columns);
         Y = guarded.Slice(0, rows);
     }
 
     public CpuDevice Device { get; }
 
-    /// <summary>The result, <c>[rows, columns]</c>; the row of memory behind it is guarded.</summary>
+    /// <summary>The result, <c>[rows, columns]</c>; the memory behind it is guarded.</summary>
     public Tensor Y { get; }
 
     /// <summary>Operations of one run; a multiply-add counts two.</summary>
@@ -48,7 +51,7 @@ internal abstract class Problem : IDisposable
         Device.Fill(guarded, Sentinel);
         Device.Fill(Y, float.NaN);
         run();
-        var guard = guarded.Slice(Y.Rows, 1);
+        var guard = guarded.Slice(Y.Rows, GuardRows);
         if (Device.Download(guard).Any(value => value != Sentinel)) return double.PositiveInfinity;
         double error = 0, largest = 0;
         var compared = Math.Min(mostRows, Y.Rows);

@@ -4,7 +4,7 @@ using AuralSam2.Bench;
 using AuralSam2.Kernels;
 using AuralSam2.Ladder;
 
-// Time for the rounds of one rung.
+// For the rounds of one rung.
 const double Seconds = 1.5;
 const double QuickSeconds = 0.1;
 

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace AuralSam2.Kernels.Tests;
 
-/// <summary>Every rung of bench/ladder computes what the engine's kernel does, on every instruction set and on shapes that fit no tile.</summary>
+/// <summary>Every rung of bench/ladder computes what it should, on every instruction set and on shapes that fit no tile.</summary>
 public sealed class LadderTests
 {
     public static TheoryData<string, CpuIsa> Ladders =>
@@ -15,7 +15,8 @@ public sealed class LadderTests
     {
         var ladder = KernelLadder.All.Single(l => l.Name == name);
         using var device = new CpuDevice(2, isa);
-        Assert.All(ladder.Rungs.Zip(ladder.ErrorsOfBudget(device)), r => Assert.True(r.Second <= 1, $"{r.First.Title}: {r.Second:F2} of the budget"));
+        foreach (var (rung, error) in ladder.Rungs.Zip(ladder.ErrorsOfBudget(device)))
+            Assert.True(error <= 1, $"{rung.Title}: {error:F2} of the error budget");
     }
 
     [Fact]

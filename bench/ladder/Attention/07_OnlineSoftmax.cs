@@ -11,7 +11,7 @@ internal static class AttentionOnlineSoftmax
 
     public static readonly Rung Rung = Rung.Of<AttentionProblem>(
         "online softmax",
-        "Keys come in runs, with a running maximum and sum (FlashAttention): scores, keys and values of a run stay in the second-level cache.",
+        "Keys come in runs, with a running maximum and sum (FlashAttention): what a run needs stays in the second-level cache.",
         Bind);
 
     private static Action Bind(AttentionProblem p)

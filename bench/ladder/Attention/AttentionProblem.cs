@@ -42,7 +42,7 @@ internal sealed class AttentionProblem : Problem
     /// <inheritdoc/>
     public override double Flops => Attention.Flops(Tokens, Tokens, Channels);
 
-    /// <summary>Two sums over tokens, of the weights and of the weighted values, in the first rungs each a single chain; and the scores.</summary>
+    /// <remarks>Two sums over tokens, of weights and of weighted values, in the first rungs each a single chain; and the scores.</remarks>
     public override double Budget => (2 * ReferenceMath.SumBudget(Tokens)) + ReferenceMath.SumBudget(HeadDim);
 
     /// <summary>Scores of one row, padded to whole panels of any vector width.</summary>

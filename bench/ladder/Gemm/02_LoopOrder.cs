@@ -4,7 +4,7 @@ internal static class GemmLoopOrder
 {
     public static readonly Rung Rung = Rung.Of<GemmProblem>(
         "loop order",
-        "The weight is transposed once, at load, and k moves outwards: no addition waits for the one before, though each now loads and stores y.",
+        "The weight is transposed, once, and k moves outwards: no addition waits for another, though each now loads and stores y.",
         Bind);
 
     private static Action Bind(GemmProblem p)

@@ -8,7 +8,7 @@ internal static unsafe class GemmPackedPanels
 {
     public static readonly Rung Rung = Rung.Of<GemmProblem>(
         "packed panels",
-        "The weight is packed, at load, into panels as wide as a tile: a tile reads one run of memory, and panel by panel it stays in cache.",
+        "The weight is packed, once, into panels as wide as a tile: a tile reads one run of memory, and a panel stays in cache.",
         Bind);
 
     /// <summary>The weight as <c>[panels][inputs][panel columns]</c>: packed once, on cache lines and, when large, on huge pages.</summary>

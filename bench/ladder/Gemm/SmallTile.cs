@@ -15,8 +15,8 @@ internal static unsafe class SmallTile
     private const int MostVectorFloats = 16;
 
     /// <summary>
-    /// c[rows, columns] = bias + a[rows, inputs] b[inputs, three vectors]; of a ragged tile, fewer rows or columns, all is computed and only
-    /// what is asked for is stored.
+    /// c[rows, columns] = bias + a[rows, inputs] b[inputs, three vectors]; of a ragged tile, fewer rows or columns, all is computed and
+    /// only what is asked for is stored.
     /// </summary>
     public static void Run<S, V>(
         int rows, int columns, int inputs, float* a, nint strideA, float* b, nint strideB, float* bias, float* c, nint strideC)

@@ -14,7 +14,7 @@ internal static class LayerNormBands
 
     private static Action Bind(LayerNormGemmProblem p)
     {
-        var bandRows = Math.Clamp(BandFloats / p.Inputs / GemmCpu.BlockRows * GemmCpu.BlockRows, GemmCpu.BlockRows, p.Rows + GemmCpu.BlockRows);
+        var bandRows = Math.Max(1, BandFloats / p.Inputs / GemmCpu.BlockRows) * GemmCpu.BlockRows;
         var band = p.Allocate(bandRows, p.Inputs);
         return () =>
         {
