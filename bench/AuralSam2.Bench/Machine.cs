@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using System.Text.Json.Serialization;
-using System.Text.RegularExpressions;
 using AuralSam2.Kernels;
 
 namespace AuralSam2.Bench;
@@ -12,12 +11,13 @@ namespace AuralSam2.Bench;
 /// <param name="Os">Operating system.</param>
 internal sealed record Machine(string Cpu, string Isa, int Processors, string Os)
 {
+    /// <summary>Name of the folder of its results, for example <c>amd-epyc-2-cores</c>.</summary>
+    [JsonIgnore]
+    public string Slug => $"{string.Join('-', Cpu.ToLowerInvariant().Split(' ', StringSplitOptions.RemoveEmptyEntries)
+        .Select(word => string.Concat(word.Where(char.IsAsciiLetterOrDigit))).Where(word => word.Length > 0))}-{Processors}-cores";
+
     /// <summary>This machine.</summary>
     public static Machine Here() => new(CpuName(), CpuIsas.Widest.Title(), Environment.ProcessorCount, RuntimeInformation.OSDescription);
-
-    /// <summary>Folder of its recorded results, for example <c>amd-epyc-2-cores</c>.</summary>
-    [JsonIgnore]
-    public string Folder => $"{Regex.Replace(Cpu.ToLowerInvariant(), "[^a-z0-9]+", "-").Trim('-')}-{Processors}-cores";
 
     private static string CpuName()
     {

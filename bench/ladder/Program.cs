@@ -51,7 +51,7 @@ root.SetAction(parsed =>
     if (failures.Count > 0) return 1;
     if (parsed.GetValue(record))
     {
-        var folder = Directory.CreateDirectory(Path.Combine("bench", "results", machine.Folder)).FullName;
+        var folder = Directory.CreateDirectory(Path.Combine("bench", "results", machine.Slug)).FullName;
         JsonFile.Write(new FileInfo(Path.Combine(folder, "ladder.json")), report);
         WriteMarkdown(new FileInfo(Path.Combine(folder, "ladder.md")), report);
         Console.WriteLine($"recorded in {folder}");
