@@ -74,6 +74,8 @@ internal sealed class Engine : IEngine
 
     public PeakRates MeasurePeak(int threads) => new(CpuPeak.FmaGflops(threads), CpuPeak.MemoryBandwidth(threads).ReadGBs);
 
+    public Roofline MeasureRoofline(Device device) => Roofline.Measure(device);
+
     /// <summary>A loaded model and its predictor.</summary>
     private sealed class EngineSegmenter(AuralSam2Model model) : ISegmenter
     {

@@ -1,0 +1,90 @@
+using AuralSam2.Kernels;
+using AuralSam2.Media;
+using AuralSam2.Verification;
+using AuralSam2.Weights;
+
+namespace AuralSam2.Cli;
+
+/// <summary>An engine whose device is watched: it measures the device's limits as it opens, then counts every op.</summary>
+internal sealed class ProfilingEngine(IEngine engine) : IEngine
+{
+    /// <summary>What watches the device.</summary>
+    public OpProfile Profile { get; } = new();
+
+    /// <summary>Its modules and ops on a time line.</summary>
+    public ChromeTrace Trace { get; } = new("aural", deviceTime: true);
+
+    /// <summary>Name of the device; null when none was opened.</summary>
+    public string? DeviceName { get; private set; }
+
+    /// <summary>What it can do at the most, measured in this run.</summary>
+    public Roofline Limits { get; private set; }
+
+    /// <summary>Seconds that measuring took; they are not the verb's.</summary>
+    public double MeasuringSeconds { get; private set; }
+
+    public Device OpenDevice(string choice, int threads, out string? note)
+    {
+        var device = engine.OpenDevice(choice, threads, out note);
+        try
+        {
+            var start = System.Diagnostics.Stopwatch.GetTimestamp();
+            Limits = engine.MeasureRoofline(device);
+            MeasuringSeconds = System.Diagnostics.Stopwatch.GetElapsedTime(start).TotalSeconds;
+            DeviceName = device.Name;
+            device.Attach(Profile);
+            device.Attach(Trace);
+            return device;
+        }
+        catch
+        {
+            device.Dispose();
+            throw;
+        }
+    }
+
+    public ISegmenter Load(Device device, string model, IWeightSource weights, IProgress<double> progress)
+    {
+        using var module = device.Module("load");
+        return engine.Load(device, model, weights, progress);
+    }
+
+    public LogMel Spectrogram(Device device, Waveform sound)
+    {
+        using var module = device.Module("overview");
+        return engine.Spectrogram(device, sound);
+    }
+
+    public IReadOnlyList<DeviceListing> Devices() => engine.Devices();
+
+    public IFrameSource OpenFrames(string folder, double framesPerSecond) => engine.OpenFrames(folder, framesPerSecond);
+
+    public IFrameSource OpenVideo(string file, double framesPerSecond, CancellationToken cancellation) =>
+        engine.OpenVideo(file, framesPerSecond, cancellation);
+
+    public Waveform ReadSound(string file, CancellationToken cancellation) => engine.ReadSound(file, cancellation);
+
+    public Waveform ReadVideoSound(string file, CancellationToken cancellation) => engine.ReadVideoSound(file, cancellation);
+
+    public void WriteGray(string path, int width, int height, byte[] pixels) => engine.WriteGray(path, width, height, pixels);
+
+    public void WriteRgb(string path, RgbImage image) => engine.WriteRgb(path, image);
+
+    public ModelWeights OpenWeights(IReadOnlyList<string> files) => engine.OpenWeights(files);
+
+    public ModelWeights RuleWeights(string seed) => engine.RuleWeights(seed);
+
+    public WeightFile OpenWeightFile(string file) => engine.OpenWeightFile(file);
+
+    public WeightSet OpenWeightSet(IReadOnlyList<string> files) => engine.OpenWeightSet(files);
+
+    public void WriteWeights(
+        string path, IReadOnlyDictionary<string, string> metadata, IEnumerable<SafetensorsTensor> tensors, IProgress<double> progress,
+        CancellationToken cancellation) => engine.WriteWeights(path, metadata, tensors, progress, cancellation);
+
+    public FixtureReport Verify(string file, Device device, CancellationToken cancellation) => engine.Verify(file, device, cancellation);
+
+    public PeakRates MeasurePeak(int threads) => engine.MeasurePeak(threads);
+
+    public Roofline MeasureRoofline(Device device) => engine.MeasureRoofline(device);
+}
