@@ -32,7 +32,6 @@ internal sealed class DeviceWatch(Device device)
 
     public OpTiming BeginOp(string op, string shape, double flops, double bytes)
     {
-        if (attached.Length == 0) Settle();
         var timing = new OpObservation(this, Watchers(), new OpInvocation(op, shape, module, flops, bytes, depth));
         depth++;
         timing.Begin();
@@ -65,7 +64,7 @@ internal sealed class DeviceWatch(Device device)
         Settle();
     }
 
-    /// <summary>What was rented and allocated while nobody watched is nobody's.</summary>
+    /// <summary>What was rented and allocated before somebody came is not the next op's.</summary>
     private void Settle() => (rentedBefore, allocationsBefore) = (device.Arena.RentedBytes, device.Counters.Allocations);
 
     /// <summary>One op while somebody watches: those who saw its beginning see its end, whoever comes or goes meanwhile.</summary>

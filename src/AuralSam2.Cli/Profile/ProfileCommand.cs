@@ -78,6 +78,7 @@ internal sealed class ProfileCommand : Command
         var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds - engine.MeasuringSeconds;
         if (engine.DeviceName is not { } device || engine.Profile.Records.Count == 0)
             throw new UsageException($"aural {verb.Name} computed nothing on a device: there is nothing to profile");
+        engine.MeasureAgain();
 
         var grouping = Enum.Parse<OpGrouping>(parsed.GetValue(by)!, ignoreCase: true);
         var groups = engine.Profile.By(grouping, parsed.GetValue(depth) is > 0 and var names ? names : int.MaxValue);

@@ -7,17 +7,17 @@ namespace AuralSam2.Cli;
 internal static class ProfileTable
 {
     /// <summary>Columns that the table needs where no terminal limits it.</summary>
-    private const int PlainWidth = 160;
+    private const int PlainWidth = 170;
 
     public static void Print(IAnsiConsole console, ProfileReport report, int lines)
     {
         if (!console.Profile.Out.IsTerminal) console.Profile.Width = PlainWidth;
         var shown = lines == 0 ? report.Groups : [.. report.Groups.Take(lines)];
         var table = new Table().Border(TableBorder.Horizontal);
-        foreach (var title in TitlesOf(report.Grouping)) table.AddColumn(new TableColumn(title).NoWrap());
+        foreach (var title in TitlesOf(report.Grouping)) table.AddColumn(new TableColumn(title).NoWrap().Padding(0, 0, 2, 0));
         foreach (var title in (string[])
-                ["calls", "total\nms", "median\nms", "share\n%", "\nGFLOP/s", "\nGB/s", "flop\n/byte", "roof\n%", "managed\nheap", "arena\nrented", "device\nallocs"])
-            table.AddColumn(new TableColumn(title).RightAligned().NoWrap());
+                ["calls", "total\nms", "median\nms", "share\n%", "GFLOP/s", "GB/s", "flop/\nbyte", "roof\n%", "heap", "arena", "device\nallocs"])
+            table.AddColumn(new TableColumn(title).RightAligned().NoWrap().Padding(0, 0, 2, 0));
         foreach (var group in shown) table.AddRow([.. NamesOf(report.Grouping, group), .. NumbersOf(report, group)]);
         if (shown.Count < report.Groups.Count)
         {
@@ -54,7 +54,7 @@ internal static class ProfileTable
     [
         $"{group.Calls}", $"{1e3 * group.Seconds:0.0}", $"{1e3 * group.MedianSeconds:0.000}", $"{100 * report.ShareOf(group):0.0}",
         group.Flops > 0 ? $"{group.Gflops:0.0}" : "", $"{group.GigabytesPerSecond:0.0}", group.Flops > 0 ? $"{group.Intensity:0.0}" : "",
-        $"{100 * group.ShareOfRoofline(report.Limits):0}", Sizes.Bytes(group.ManagedBytes), Sizes.Bytes(group.ArenaBytes),
+        $"{100 * group.ShareOfRoofline(report.Limits):0}", Sizes.Brief(group.ManagedBytes), Sizes.Brief(group.ArenaBytes),
         group.Allocations == 0 ? "" : $"{group.Allocations}",
     ];
 }

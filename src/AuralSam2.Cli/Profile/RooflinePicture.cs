@@ -18,10 +18,18 @@ internal sealed class RooflinePicture
     private const float LargestRadius = 46;
     private const float SmallestRadius = 2.5f;
     private const int MostLabels = 14;
-    private const int MostColors = 7;
+    private const int MostColors = 6;
 
     /// <summary>Groups below this part of the time would stretch the axes for nothing.</summary>
-    private const double LeastShare = 0.0005;
+    private const double LeastShare = 0.001;
+
+    private const int LeaderSteps = 40;
+
+    /// <summary>How far from a disc its name may stand, and in which directions: the nearest free place is taken.</summary>
+    private static readonly float[] Reaches = [6, 16, 28, 42, 58, 76, 96, 118, 142, 168, 196, 226];
+
+    private static readonly (float X, float Y)[] Directions =
+        [(0, 1), (1, 0), (-1, 0), (-0.5f, 0.87f), (0.5f, 0.87f), (-0.87f, 0.5f), (0.87f, 0.5f), (0, -1), (-0.7f, -0.7f), (0.7f, -0.7f)];
 
     private static readonly SKRect Plot = SKRect.Create(96, 132, 1048, 548);
 
@@ -33,6 +41,7 @@ internal sealed class RooflinePicture
     private readonly (double Low, double High) x;
     private readonly (double Low, double High) y;
     private readonly List<SKRect> taken = [];
+    private readonly List<SKPoint> leaders = [];
 
     private RooflinePicture(ProfileReport report, SKCanvas canvas, Lettering letters)
     {
@@ -116,7 +125,9 @@ internal sealed class RooflinePicture
             canvas.DrawPath(below, fill);
         using var line = new SKPaint { Color = Palette.Ink, StrokeWidth = 2, StrokeCap = SKStrokeCap.Round, IsAntialias = true };
         canvas.DrawPoints(SKPointMode.Polygon, roof, line);
-        letters.Draw(canvas, $"arithmetic {limits.Gflops:0} GFLOP/s", Plot.Right, Y(limits.Gflops) - 10, 12.5f, Palette.Ink, SKTextAlign.Right, bold: true);
+        var words = new SKPoint(X(limits.Ridge) + 14, Y(limits.Gflops) - 10);
+        letters.Draw(canvas, $"arithmetic {limits.Gflops:0} GFLOP/s", words.X, words.Y, 12.5f, Palette.Ink, bold: true);
+        taken.Add(new SKRect(words.X, words.Y - 14, words.X + 170, words.Y + 8));
 
         var (start, end) = (roof[0], roof[1]);
         canvas.Save();
@@ -135,46 +146,52 @@ internal sealed class RooflinePicture
         canvas.DrawCircle(center, radius, rim);
     }
 
-    /// <summary>Writes a name where it covers no other name and no heart of a disc; where no place is left, none.</summary>
+    /// <summary>Writes a name where it covers no other name, no line to one and no heart of a disc; where no place is left, none.</summary>
     private void DrawLabel(OpGroup group)
     {
         var (center, radius) = (CenterOf(group), RadiusOf(group));
         var text = report.Grouping == OpGrouping.Module ? ProfileReport.NameOf(group.Module) : group.Shape.Length > 0 ? group.Shape : group.Op;
         var share = $"{100 * report.ShareOf(group):0.0} %";
         var (width, height) = (letters.Width(text, LabelSize) + 6 + letters.Width(share, LabelSize, bold: true), LabelSize * 1.35f);
-        foreach (var reach in (float[])[5, 16, 30, 48, 70, 96])
+        foreach (var reach in Reaches)
         {
-            foreach (var (dx, dy) in ((float, float)[])[(1, 0), (-1, 0), (0, -1), (0, 1), (0.7f, -0.7f), (-0.7f, -0.7f), (0.7f, 0.7f), (-0.7f, 0.7f)])
+            foreach (var (dx, dy) in Directions)
             {
-                var edge = new SKPoint(center.X + dx * radius, center.Y + dy * radius);
-                var at = new SKPoint(edge.X + dx * reach, edge.Y + dy * reach);
+                var at = new SKPoint(center.X + dx * (radius + reach), center.Y + dy * (radius + reach));
                 var box = SKRect.Create(at.X - width * (1 - dx) / 2, at.Y - height * (1 - dy) / 2, width, height);
-                if (!Fits(box)) continue;
+                SKPoint[] leader = [.. Enumerable.Range(0, LeaderSteps + 1).Select(i => Along(center, at, (float)i / LeaderSteps))];
+                if (!Fits(box, leader)) continue;
                 taken.Add(box);
-                using var leader = new SKPaint { Color = Palette.Faint, StrokeWidth = 1, IsAntialias = true };
-                if (reach > 5) canvas.DrawLine(edge, new SKPoint(at.X - dx * 3, at.Y - dy * 3), leader);
+                leaders.AddRange(leader);
+                using var line = new SKPaint { Color = ColorOf(group), StrokeWidth = 1, IsAntialias = true };
+                canvas.DrawLine(center, Along(center, at, 1 - 3 / Math.Max(radius + reach, 3)), line);
+                canvas.DrawCircle(center, 2.2f, line);
                 var baseline = box.Bottom - height * 0.24f;
                 letters.Draw(canvas, text, box.Left, baseline, LabelSize, Palette.Ink);
                 letters.Draw(canvas, share, box.Right, baseline, LabelSize, Palette.Quiet, SKTextAlign.Right, bold: true);
                 return;
             }
         }
+
+        static SKPoint Along(SKPoint from, SKPoint to, float part) => new(from.X + (to.X - from.X) * part, from.Y + (to.Y - from.Y) * part);
     }
 
-    private bool Fits(SKRect box)
+    private bool Fits(SKRect box, SKPoint[] leader)
     {
         if (box.Left < Plot.Left + 4 || box.Right > Plot.Right - 4 || box.Top < Plot.Top || box.Bottom > Plot.Bottom - 4) return false;
         var wide = SKRect.Inflate(box, 5, 3);
-        if (taken.Any(other => other.IntersectsWith(wide)) || CrossesRoof(wide)) return false;
+        if (CrossesRoof(wide) || leaders.Any(wide.Contains)) return false;
+        if (taken.Any(other => other.IntersectsWith(wide) || leader.Any(other.Contains))) return false;
+        if (leader.Any(point => leaders.Any(other => SKPoint.DistanceSquared(point, other) < 16))) return false;
         return !groups.Any(g => SKRect.Inflate(SKRect.Create(CenterOf(g), SKSize.Empty), 0.8f * RadiusOf(g), 0.8f * RadiusOf(g)).IntersectsWith(box));
     }
 
-    /// <summary>True where a box lies on the roof or on the words above it.</summary>
+    /// <summary>True where a box lies on the roof or right above it.</summary>
     private bool CrossesRoof(SKRect box)
     {
-        const float words = 26;
+        const float above = 6;
         var (left, right) = (Y(report.Limits.Attainable(ValueAt(box.Left))), Y(report.Limits.Attainable(ValueAt(box.Right))));
-        return box.Bottom > Math.Min(left, right) - words && box.Top < Math.Max(left, right) + 4;
+        return box.Bottom > Math.Min(left, right) - above && box.Top < Math.Max(left, right) + 4;
 
         double ValueAt(float place) => x.Low * Math.Pow(x.High / x.Low, (place - Plot.Left) / Plot.Width);
     }
@@ -193,12 +210,12 @@ internal sealed class RooflinePicture
             var (name, share) = (letters.Fit(op, size, true, 170), $"{100 * seconds / report.OpSeconds:0.0} %");
             letters.Draw(canvas, name, left + 16, baseline, size, Palette.Ink, bold: true);
             letters.Draw(canvas, share, left + 22 + letters.Width(name, size, bold: true), baseline, size, Palette.Quiet);
-            left += 46 + letters.Width(name, size, bold: true) + letters.Width(share, size);
+            left += 36 + letters.Width(name, size, bold: true) + letters.Width(share, size);
         }
 
         var moves = report.Groups.Where(g => g.Flops == 0).Sum(g => g.Seconds) / report.OpSeconds;
         letters.Draw(
-            canvas, $"Area: share of the time in ops. Not shown: ops that only move data ({100 * moves:0.0} %), and what takes less than {100 * LeastShare:0.00} %.",
+            canvas, $"Area: share of the time in ops. Not shown: ops that only move data ({100 * moves:0.0} %), and what takes less than {100 * LeastShare:0.0} %.",
             Plot.Left - 40, Height - 62, 12, Palette.Quiet);
     }
 
