@@ -59,7 +59,8 @@ internal sealed class ProfileCommand : Command
             Subcommands.Add(verb);
         }
 
-        SetAction(int (_) => throw new UsageException($"what to profile? Give one of {string.Join(", ", Subcommands.Select(c => c.Name))} and its arguments"));
+        SetAction(int (_) => throw new UsageException(
+            $"what to profile? Give one of {string.Join(", ", Subcommands.Select(c => c.Name))} and its arguments"));
     }
 
     private static Option<string?> File(string name, string description) =>

@@ -39,11 +39,18 @@ internal sealed record ProfileFiles(string? Trace, string? Json, string? Csv, st
     private static string CsvOf(ProfileDocument document)
     {
         var text = new StringBuilder(
-            "op,shape,module,calls,total_ms,median_ms,share,gflops,gb_per_s,flops_per_byte,roofline_percent,flops,bytes,managed_bytes,arena_bytes,device_allocations\r\n");
+            "op,shape,module,calls,total_ms,median_ms,share,gflops,gb_per_s,flops_per_byte,roofline_percent," +
+            "flops,bytes,managed_bytes,arena_bytes,device_allocations\r\n");
         foreach (var g in document.Groups)
+        {
             text.Append(
                 CultureInfo.InvariantCulture,
-                $"{g.Op},\"{g.Shape}\",{g.Module},{g.Calls},{g.TotalMs},{g.MedianMs},{g.Share},{g.Gflops},{g.GbPerS},{g.FlopsPerByte},{g.RooflinePercent},{g.Flops},{g.Bytes},{g.ManagedBytes},{g.ArenaBytes},{g.DeviceAllocations}\r\n");
+                $"{g.Op},\"{g.Shape}\",{g.Module},{g.Calls},{g.TotalMs},{g.MedianMs},{g.Share},{g.Gflops},{g.GbPerS},{g.FlopsPerByte},");
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"{g.RooflinePercent},{g.Flops},{g.Bytes},{g.ManagedBytes},{g.ArenaBytes},{g.DeviceAllocations}\r\n");
+        }
+
         return text.ToString();
     }
 
