@@ -53,11 +53,8 @@ internal static class AuralCommand
             root.Parse("--help").Invoke(parsed.InvocationConfiguration);
             return ExitCode.WrongUsage;
         });
-        root.Subcommands.Add(new SegmentCommand(engine, streams, cancellation));
-        root.Subcommands.Add(new VerifyCommand(engine, streams, cancellation));
-        root.Subcommands.Add(new DevicesCommand(engine, streams));
-        root.Subcommands.Add(new InspectCommand(engine, streams));
-        root.Subcommands.Add(new ConvertCommand(engine, streams, cancellation));
+        foreach (var verb in Verbs(engine, streams, cancellation)) root.Subcommands.Add(verb);
+        root.Subcommands.Add(new ProfileCommand(engine, streams, watched => Verbs(watched, streams, cancellation)));
         AddExamples(
             root,
             "",
@@ -87,8 +84,24 @@ internal static class AuralCommand
             "",
             "aural convert sam2_hiera_large.pt vggish-10086976.pth auralsam2_avs_v1m.pth auralsam2_l.safetensors",
             "aural convert sam2.1_hiera_tiny.pt tiny.safetensors --dtype bf16 --force");
+        AddExamples(
+            root.Subcommands[5],
+            "",
+            "aural profile segment --demo",
+            "aural profile segment --demo --by module --depth 2",
+            "aural profile --trace demo.trace.json --roofline demo.png segment --demo",
+            "aural profile --json profile.json verify fixtures/*.safetensors");
         return root;
     }
+
+    private static IEnumerable<Command> Verbs(IEngine engine, CommandStreams streams, CancellationToken cancellation) =>
+    [
+        new SegmentCommand(engine, streams, cancellation),
+        new VerifyCommand(engine, streams, cancellation),
+        new DevicesCommand(engine, streams),
+        new InspectCommand(engine, streams),
+        new ConvertCommand(engine, streams, cancellation),
+    ];
 
     private static void AddExamples(Command command, string notes, params string[] examples)
     {

@@ -19,4 +19,14 @@ internal static class Sizes
         < 1_000_000_000 => $"{bytes / 1e6:0.0} MB",
         _ => $"{bytes / 1e9:0.00} GB",
     };
+
+    /// <summary>12345678 becomes "12.3 MB" and nothing becomes nothing: a column of a table.</summary>
+    public static string Brief(long bytes) => bytes switch
+    {
+        0 => "",
+        < 1000 => $"{bytes} B",
+        < 1_000_000 => $"{bytes / 1e3:0.0} kB",
+        < 1_000_000_000 => $"{bytes / 1e6:0.0} MB",
+        _ => $"{bytes / 1e9:0.00} GB",
+    };
 }

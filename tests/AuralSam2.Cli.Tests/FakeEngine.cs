@@ -149,6 +149,8 @@ internal sealed class FakeEngine : IEngine
     /// <inheritdoc/>
     public PeakRates MeasurePeak(int threads) => new(123.4, 12.3);
 
+    public Roofline MeasureRoofline(Device device) => new(123.4, 12.3);
+
     private static void Save(SKBitmap bitmap, string path)
     {
         using var file = File.Create(path);

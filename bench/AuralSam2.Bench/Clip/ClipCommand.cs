@@ -62,20 +62,22 @@ internal static class ClipCommand
 
     private static void ListOps(CpuDevice device, Func<double> once)
     {
-        device.Profile = new OpProfile();
+        var profile = new OpProfile();
+        device.Attach(profile);
         var total = once();
+        device.Detach(profile);
+        var ops = profile.By(OpGrouping.Op);
         Console.WriteLine();
         Console.WriteLine("op                    calls        ms   share    GFLOP/s      GB/s");
-        foreach (var r in device.Profile.Records)
+        foreach (var op in ops)
         {
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{r.Op,-20}{r.Calls,7}{1e3 * r.Seconds,10:F1}{r.Seconds / total,8:P1}{r.Flops / 1e9 / r.Seconds,11:F1}{r.Bytes / 1e9 / r.Seconds,10:F1}"));
+                $"{op.Op,-20}{op.Calls,7}{1e3 * op.Seconds,10:F1}{op.Seconds / total,8:P1}{op.Gflops,11:F1}{op.GigabytesPerSecond,10:F1}"));
         }
 
-        var inOps = device.Profile.Records.Sum(r => r.Seconds);
+        var inOps = ops.Sum(op => op.Seconds);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{"outside ops",-27}{1e3 * (total - inOps),10:F1}{(total - inOps) / total,8:P1}"));
-        device.Profile = null;
     }
 }
 

@@ -28,6 +28,9 @@ public sealed class Arena : IDisposable
     /// <summary>Floats that all blocks hold together.</summary>
     public long Capacity => blocks.Sum(b => b.Length);
 
+    /// <summary>Bytes rented so far, given back or not: a reading, to be subtracted from a later one.</summary>
+    internal long RentedBytes { get; private set; }
+
     /// <summary>Rents a dense tensor with undefined contents.</summary>
     /// <exception cref="InvalidOperationException">No scope is open.</exception>
     public Tensor Rent(params ReadOnlySpan<int> dims)
@@ -45,6 +48,7 @@ public sealed class Arena : IDisposable
         var tensor = new Tensor(blocks[block], used, shape, shape.Columns);
         used += length;
         level += length;
+        RentedBytes += length * sizeof(float);
         highWater = Math.Max(highWater, level);
         return tensor;
     }

@@ -1,7 +1,9 @@
+using System.Runtime.CompilerServices;
+
 namespace AuralSam2.Kernels;
 
 /// <summary>
-/// The seam between models and hardware: memory, copies, synchronisation, scratch memory, and the clock that ops report to.
+/// The seam between models and hardware: memory, copies, synchronisation, scratch memory, and where ops report to those who watch.
 /// </summary>
 /// <remarks>
 /// Ops take a device as their first argument and choose its kernel (<c>Ops/&lt;Op&gt;/</c>). A device serves one caller at a time;
@@ -9,10 +11,17 @@ namespace AuralSam2.Kernels;
 /// </remarks>
 public abstract class Device : IDisposable
 {
+    private readonly DeviceWatch watch;
     private DeviceCounters counters;
 
     /// <summary>Makes a device with an empty arena.</summary>
-    protected Device() => Arena = new Arena(this);
+    protected Device()
+    {
+        Arena = new Arena(this);
+        watch = new DeviceWatch(this);
+        if (OpTrace.FromEnvironment() is { } trace) Attach(trace);
+        if (Nvtx.Open() is { } ranges) Attach(ranges);
+    }
 
     /// <summary>What a person reads in a list of devices, for example <c>cpu (AVX-512, 2 threads)</c>.</summary>
     public abstract string Name { get; }
@@ -29,17 +38,14 @@ public abstract class Device : IDisposable
     /// <summary>Scratch memory for activations; see <see cref="Arena"/>.</summary>
     public Arena Arena { get; }
 
-    /// <summary>Receives one record per op while set; costs nothing while null.</summary>
-    public OpProfile? Profile { get; set; }
-
     /// <summary>What the device did so far: a reading, to be subtracted from a later one.</summary>
     public DeviceCounters Counters => counters;
 
-    /// <summary>Receives a line per op and launch while set: see <see cref="OpTrace"/>.</summary>
-    internal OpTrace? Trace { get; set; } = OpTrace.FromEnvironment();
+    /// <summary>Receives launches and synchronisations while attached; see <see cref="OpTrace"/>.</summary>
+    internal OpTrace? Trace => watch.Trace;
 
-    /// <summary>Shows a profiler where ops begin and end; null where nobody could look.</summary>
-    internal IOpRanges? Ranges { get; set; } = Nvtx.Open();
+    /// <summary>True when an observer reads the shapes of ops.</summary>
+    internal bool NeedsShape => watch.NeedsShape || DeviceTelemetry.SpansAreRead;
 
     /// <summary>Where the device and its memory count what they do.</summary>
     internal ref DeviceCounters Count => ref counters;
@@ -63,6 +69,7 @@ public abstract class Device : IDisposable
         if (source.Length != destination.Length) throw new ArgumentException($"{source.Length} values for a tensor {destination}");
         if (source.IsEmpty) return;
         counters.Uploads++;
+        using var timing = Time("Upload", 0, 4.0 * source.Length, $"{destination.Shape}");
         UploadCore(source, destination);
     }
 
@@ -73,6 +80,7 @@ public abstract class Device : IDisposable
         if (destination.Length != source.Length) throw new ArgumentException($"room for {destination.Length} values of a tensor {source}");
         if (destination.IsEmpty) return;
         counters.Downloads++;
+        using var timing = Time("Download", 0, 4.0 * source.Length, $"{source.Shape}");
         DownloadCore(source, destination);
     }
 
@@ -107,6 +115,7 @@ public abstract class Device : IDisposable
         RequireFit(source, destination);
         if (destination.Length == 0) return;
         counters.Uploads++;
+        using var timing = Time("Upload", 0, 4.0 * destination.Length, $"{destination.Shape}");
         BeginUploadCore(source, destination);
     }
 
@@ -120,6 +129,7 @@ public abstract class Device : IDisposable
         RequireFit(destination, source);
         if (source.Length == 0) return;
         counters.Downloads++;
+        using var timing = Time("Download", 0, 4.0 * source.Length, $"{source.Shape}");
         BeginDownloadCore(source, destination);
     }
 
@@ -129,6 +139,7 @@ public abstract class Device : IDisposable
     {
         if (source.Rows != destination.Rows || source.Columns != destination.Columns)
             throw new ArgumentException($"copy of {source} to {destination}");
+        using var timing = Time("Copy", 0, 8.0 * source.Length, $"{source.Shape}");
         CopyCore(source, destination);
     }
 
@@ -144,11 +155,28 @@ public abstract class Device : IDisposable
     /// <summary>Opens a scope: everything rented until it is disposed is given back then.</summary>
     public Arena.Lease Scope() => Arena.Scope();
 
-    /// <summary>Starts the clock of one op; dispose the result when the op is done.</summary>
-    internal OpTiming Time(string op, double flops, double bytes)
+    /// <summary>From now on an observer sees what this device does.</summary>
+    /// <exception cref="InvalidOperationException">It does already.</exception>
+    public void Attach(IDeviceObserver observer) => watch.Attach(observer);
+
+    /// <summary>From now on it no longer does; modules and ops that it saw begin it also sees end.</summary>
+    public void Detach(IDeviceObserver observer) => watch.Detach(observer);
+
+    /// <summary>Says which part of a model runs until the result is disposed. Free while nobody watches.</summary>
+    /// <param name="path">
+    /// Its official name, for example <c>image_encoder.trunk.blocks.3.attn</c>: a string that exists already, or naming it would not be free.
+    /// </param>
+    public ModuleScope Module(string path) => watch.IsOn ? watch.BeginModule(path) : default;
+
+    /// <summary>Begins an op for those who watch; dispose the result when the op is done. Free while nobody does.</summary>
+    /// <param name="op">Name of the op.</param>
+    /// <param name="flops">Floating-point operations (a multiply-add counts two).</param>
+    /// <param name="bytes">Bytes that must be read and written at least once.</param>
+    /// <param name="shape">Extents in the op's own terms; see <see cref="OpShape"/>.</param>
+    internal OpTiming Time(string op, double flops, double bytes, [InterpolatedStringHandlerArgument("")] OpShape shape)
     {
         DeclaredFlops += flops;
-        return Profile is null && Trace is null && Ranges is null ? default : new OpTiming(this, op, flops, bytes);
+        return watch.IsOn ? watch.BeginOp(op, shape.ToString(), flops, bytes) : default;
     }
 
     /// <summary>The error for an op without a kernel on this device.</summary>

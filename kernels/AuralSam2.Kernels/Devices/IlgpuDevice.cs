@@ -70,7 +70,6 @@ public abstract class IlgpuDevice : Device
     {
         if (destination.IsDense)
         {
-            Trace?.Event($"upload {destination}");
             copies.Upload(source, View(destination));
             return;
         }
@@ -86,7 +85,6 @@ public abstract class IlgpuDevice : Device
     {
         if (source.IsDense)
         {
-            Trace?.Event($"download {source}");
             copies.Download(View(source), destination);
             return;
         }
@@ -102,7 +100,6 @@ public abstract class IlgpuDevice : Device
     {
         if (destination.IsDense)
         {
-            Trace?.Event($"begin upload {destination}");
             copies.BeginUpload(source, Buffer(destination), Part(Buffer(destination).Whole, destination));
             return;
         }
@@ -118,7 +115,6 @@ public abstract class IlgpuDevice : Device
     {
         if (source.IsDense)
         {
-            Trace?.Event($"begin download {source}");
             copies.BeginDownload(Buffer(source), Part(Buffer(source).Whole, source), destination);
             return;
         }
@@ -138,7 +134,7 @@ public abstract class IlgpuDevice : Device
     /// <inheritdoc/>
     public override void Synchronize()
     {
-        Trace?.Event("synchronize");
+        Trace?.Synchronize();
         copies.Synchronize();
     }
 

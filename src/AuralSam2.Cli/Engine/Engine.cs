@@ -78,6 +78,8 @@ internal sealed class Engine : IEngine
         return new PeakRates(gflops, reads);
     }
 
+    public Roofline MeasureRoofline(Device device) => Roofline.Measure(device);
+
     /// <summary>A loaded model and its predictor.</summary>
     private sealed class EngineSegmenter(AuralSam2Model model) : ISegmenter
     {

@@ -61,6 +61,9 @@ internal interface IEngine
 
     /// <summary>Measures what the processor can do at most, while a person waits.</summary>
     PeakRates MeasurePeak(int threads);
+
+    /// <summary>Measures what a device can do at most.</summary>
+    Roofline MeasureRoofline(Device device);
 }
 
 /// <summary>A loaded model that segments clips.</summary>

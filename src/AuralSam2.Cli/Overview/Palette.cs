@@ -2,7 +2,7 @@ using SkiaSharp;
 
 namespace AuralSam2.Cli;
 
-/// <summary>Colours and spacing of the overview.</summary>
+/// <summary>Colours of the pictures that the command draws.</summary>
 internal static class Palette
 {
     public static readonly SKColor Ground = new(0xFF, 0xFF, 0xFF);
@@ -23,6 +23,15 @@ internal static class Palette
     [
         (0, 0, 4), (28, 16, 68), (79, 18, 123), (129, 37, 129), (181, 54, 122), (229, 80, 100), (251, 135, 97), (254, 194, 135), (252, 253, 191),
     ];
+
+    /// <summary>Six colours that people with any colour vision can tell apart (Okabe and Ito 2008), without black and yellow.</summary>
+    private static readonly SKColor[] Categories =
+    [
+        new(0x00, 0x72, 0xB2), new(0xD5, 0x5E, 0x00), new(0x00, 0x9E, 0x73), new(0xCC, 0x79, 0xA7), new(0x56, 0xB4, 0xE9), new(0xE6, 0x9F, 0x00),
+    ];
+
+    /// <summary>Colour of one of at most six kinds of things.</summary>
+    public static SKColor Category(int index) => Categories[index];
 
     /// <summary>Colour of a loudness from 0 to 1.</summary>
     public static SKColor Loudness(float value)

@@ -68,6 +68,7 @@ internal sealed record ResultDocument(
 [JsonSerializable(typeof(VerifyDocument))]
 [JsonSerializable(typeof(InspectDocument))]
 [JsonSerializable(typeof(ConvertDocument))]
+[JsonSerializable(typeof(ProfileDocument))]
 internal sealed partial class ResultJson : JsonSerializerContext
 {
     /// <summary>The one context with the command's options.</summary>

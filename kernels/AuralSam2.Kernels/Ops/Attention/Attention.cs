@@ -26,7 +26,8 @@ public static class Attention
         var batch = q.Shape.Rank == 3 ? q.Shape[0] : 1;
         OpArguments.Require(batch == 0 || k.Rows / batch > 0, "Attention", $"no keys: {k}");
         using var timing = device.Time(
-            "Attention", Flops(q.Rows, batch == 0 ? 0 : k.Rows / batch, q.Columns), 4.0 * ((2 * q.Length) + (2 * k.Length)));
+            "Attention", Flops(q.Rows, batch == 0 ? 0 : k.Rows / batch, q.Columns), 4.0 * ((2 * q.Length) + (2 * k.Length)),
+            $"q {q.Rows} k {k.Rows} h {heads} d {q.Columns / heads}");
         switch (device)
         {
             case CpuDevice cpu: AttentionCpu.Run(cpu, q, k, v, y, heads, batch); break;

@@ -47,7 +47,9 @@ public static class WindowAttention
             "WindowAttention", $"pooled queries need even sizes: {g}");
         var keys = (double)g.Window * g.Window;
         var queries = g.Across * g.Down * (g.PoolQueries ? keys / 4 : keys);
-        using var timing = device.Time("WindowAttention", Attention.Flops(queries, keys, y.Columns), 4.0 * (qkv.Length + y.Length));
+        using var timing = device.Time(
+            "WindowAttention", Attention.Flops(queries, keys, y.Columns), 4.0 * (qkv.Length + y.Length),
+            $"q {queries} k {keys} h {g.Heads} d {y.Columns / g.Heads}");
         switch (device)
         {
             case CpuDevice cpu: WindowAttentionCpu.Run(cpu, qkv, padding, y, g); break;

@@ -86,7 +86,8 @@ public static class Conv2d
 
         using var timing = device.Time(
             "Conv2d", Gemm.Flops(y.Rows, w.Matrix),
-            4.0 * (x.Length + y.Length + (residual.IsEmpty ? 0 : residual.Length) + ((double)w.Matrix.Inputs * w.Outputs)));
+            4.0 * (x.Length + y.Length + (residual.IsEmpty ? 0 : residual.Length) + ((double)w.Matrix.Inputs * w.Outputs)),
+            $"{x.Shape} to {y.Shape} k {w.Kernel}");
         switch (device)
         {
             case CpuDevice cpu: Conv2dCpu.Run(cpu, x, w, y, activation, residual); break;

@@ -71,7 +71,8 @@ public static class ConvTranspose2x2
             "ConvTranspose2x2", $"residual {residual} for y {y}");
         using var timing = device.Time(
             "ConvTranspose2x2", 2 * Gemm.Flops(x.Rows, weights.Upper),
-            4.0 * (x.Length + y.Length + (residual.IsEmpty ? 0 : residual.Length) + (4.0 * x.Columns * weights.Outputs)));
+            4.0 * (x.Length + y.Length + (residual.IsEmpty ? 0 : residual.Length) + (4.0 * x.Columns * weights.Outputs)),
+            $"{x.Shape} to {y.Shape}");
         switch (device)
         {
             case CpuDevice cpu: ConvTranspose2x2Cpu.Run(cpu, x, weights, y, residual, activation); break;

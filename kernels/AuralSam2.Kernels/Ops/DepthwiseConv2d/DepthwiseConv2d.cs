@@ -44,7 +44,7 @@ public static class DepthwiseConv2d
         OpArguments.Require(
             x.Shape.Rank is 3 or 4 && x.Shape == y.Shape && x.IsDense && y.IsDense && x.Columns == w.Bias.Length,
             "DepthwiseConv2d", $"x {x}, y {y}, {w.Bias.Length} channels");
-        using var timing = device.Time("DepthwiseConv2d", 2.0 * x.Length * w.Kernel * w.Kernel, 8.0 * x.Length);
+        using var timing = device.Time("DepthwiseConv2d", 2.0 * x.Length * w.Kernel * w.Kernel, 8.0 * x.Length, $"{x.Shape} k {w.Kernel}");
         switch (device)
         {
             case CpuDevice cpu: DepthwiseConv2dCpu.Run(cpu, x, w, y, activation); break;

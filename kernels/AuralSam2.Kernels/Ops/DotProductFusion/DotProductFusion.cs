@@ -20,7 +20,9 @@ public static class DotProductFusion
             q.Shape.Rank == 2 && k.Columns == q.Columns && v.Shape == k.Shape && y.Shape == q.Shape && k.Rows > 0,
             "DotProductFusion", $"q {q}, k {k}, v {v}, y {y}");
         OpArguments.Require(scale > 0 && float.IsFinite(scale), "DotProductFusion", $"scale {scale}");
-        using var timing = device.Time("DotProductFusion", Attention.Flops(q.Rows, k.Rows, q.Columns), 4.0 * ((2 * q.Length) + (2 * k.Length)));
+        using var timing = device.Time(
+            "DotProductFusion", Attention.Flops(q.Rows, k.Rows, q.Columns), 4.0 * ((2 * q.Length) + (2 * k.Length)),
+            $"q {q.Rows} k {k.Rows} d {q.Columns}");
         switch (device)
         {
             case CpuDevice cpu: AttentionCpu.Run(cpu, q, k, v, y, heads: 1, batch: 1, linearScale: scale); break;

@@ -18,7 +18,7 @@ public static class Elementwise
         OpArguments.Require(
             a.Columns == b.Columns && a.Columns == y.Columns && a.Rows == y.Rows && (a.Rows == 0 || (b.Rows > 0 && a.Rows % b.Rows == 0)),
             "Add", $"a {a}, b {b}, y {y}");
-        using var timing = device.Time("Add", 2.0 * a.Length, 4.0 * ((2 * a.Length) + b.Length));
+        using var timing = device.Time("Add", 2.0 * a.Length, 4.0 * ((2 * a.Length) + b.Length), $"{a.Shape}");
         switch (device)
         {
             case CpuDevice cpu: ElementwiseCpu.Add(cpu, a, b, y, scale); break;
@@ -38,7 +38,7 @@ public static class Elementwise
     public static void Map(Device device, Tensor x, Tensor y, Activation activation, float scale = 1f, float shift = 0f)
     {
         OpArguments.Require(x.Columns == y.Columns && x.Rows == y.Rows, "Map", $"x {x} against y {y}");
-        using var timing = device.Time("Map", (activation == Activation.None ? 2.0 : 20.0) * x.Length, 8.0 * x.Length);
+        using var timing = device.Time("Map", (activation == Activation.None ? 2.0 : 20.0) * x.Length, 8.0 * x.Length, $"{x.Shape}");
         switch (device)
         {
             case CpuDevice cpu: ElementwiseCpu.Map(cpu, x, y, activation, scale, shift); break;
@@ -52,7 +52,7 @@ public static class Elementwise
     public static void Threshold(Device device, Tensor x, Tensor y, float threshold, float low, float high)
     {
         OpArguments.Require(x.Columns == y.Columns && x.Rows == y.Rows, "Threshold", $"x {x} against y {y}");
-        using var timing = device.Time("Threshold", x.Length, 8.0 * x.Length);
+        using var timing = device.Time("Threshold", x.Length, 8.0 * x.Length, $"{x.Shape}");
         switch (device)
         {
             case CpuDevice cpu: ElementwiseCpu.Threshold(cpu, x, y, threshold, low, high); break;

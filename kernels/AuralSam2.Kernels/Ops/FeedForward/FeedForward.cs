@@ -39,7 +39,9 @@ public static class FeedForward
             "FeedForward", $"norm weight {w.Norm.Weight}, bias {w.Norm.Bias} for x {x}");
         var flops = Gemm.Flops(x.Rows, w.Expand) + Gemm.Flops(x.Rows, w.Contract) + (w.Projection is null ? 0 : Gemm.Flops(x.Rows, w.Projection));
         var attentionFloats = w.Projection is null ? 0 : attention.Length + ((double)w.Projection.Inputs * w.Projection.Outputs);
-        using var timing = device.Time("FeedForward", flops, 4.0 * ((2 * x.Length) + attentionFloats + (2.0 * w.Expand.Inputs * w.Expand.Outputs)));
+        using var timing = device.Time(
+            "FeedForward", flops, 4.0 * ((2 * x.Length) + attentionFloats + (2.0 * w.Expand.Inputs * w.Expand.Outputs)),
+            $"m {x.Rows} n {x.Columns} k {w.Expand.Outputs}");
         switch (device)
         {
             case CpuDevice cpu: FeedForwardCpu.Run(cpu, x, w, attention); break;

@@ -56,7 +56,7 @@ public static class Gemm
         OpArguments.Require(
             fusion.Norm is not { } norm || (norm.Weight.Length == x.Columns && norm.Bias.Length == x.Columns),
             "Gemm", $"norm weight {fusion.Norm?.Weight}, bias {fusion.Norm?.Bias} for x {x}");
-        using var timing = device.Time("Gemm", Flops(x.Rows, weight), Bytes(x, weight, y, fusion));
+        using var timing = device.Time("Gemm", Flops(x.Rows, weight), Bytes(x, weight, y, fusion), $"m {x.Rows} n {weight.Outputs} k {weight.Inputs}");
         switch (device)
         {
             case CpuDevice cpu: GemmCpu.Run(cpu, x, CpuPackedMatrix.For(cpu, weight), y, fusion); break;

@@ -11,7 +11,7 @@ public static class L2Normalize
     public static void Forward(Device device, Tensor x, Tensor y)
     {
         OpArguments.Require(x.Rows == y.Rows && x.Columns == y.Columns, "L2Normalize", $"x {x}, y {y}");
-        using var timing = device.Time("L2Normalize", 3.0 * x.Length, 8.0 * x.Length);
+        using var timing = device.Time("L2Normalize", 3.0 * x.Length, 8.0 * x.Length, $"{x.Shape}");
         switch (device)
         {
             case CpuDevice cpu: L2NormalizeCpu.Run(cpu, x, y); break;

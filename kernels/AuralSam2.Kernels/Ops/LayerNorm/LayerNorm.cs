@@ -27,7 +27,7 @@ public static class LayerNorm
             norm.Weight.Length == x.Columns && norm.Bias.Length == x.Columns,
             "LayerNorm", $"weight {norm.Weight}, bias {norm.Bias} for x {x}");
         OpArguments.Require(add.IsEmpty || (add.Columns == x.Columns && add.Rows == x.Rows), "LayerNorm", $"x {x} against add {add}");
-        using var timing = device.Time("LayerNorm", Flops(x.Rows, x.Columns), (add.IsEmpty ? 8.0 : 12.0) * x.Length);
+        using var timing = device.Time("LayerNorm", Flops(x.Rows, x.Columns), (add.IsEmpty ? 8.0 : 12.0) * x.Length, $"{x.Shape}");
         switch (device)
         {
             case CpuDevice cpu: LayerNormCpu.Run(cpu, x, norm, y, add, activation); break;

@@ -50,7 +50,7 @@ public static class LogMel
         OpArguments.Require(
             samples.Shape.Rank == 1 && y.Columns == Bands && y.Rows == FrameCount(samples.Columns) && y.IsDense,
             "LogMel", $"samples {samples}, y {y}");
-        using var timing = device.Time("LogMel", Flops(y.Rows), 4.0 * (samples.Length + y.Length));
+        using var timing = device.Time("LogMel", Flops(y.Rows), 4.0 * (samples.Length + y.Length), $"{y.Shape}");
         switch (device)
         {
             case CpuDevice cpu: LogMelCpu.Run(cpu, samples, y); break;

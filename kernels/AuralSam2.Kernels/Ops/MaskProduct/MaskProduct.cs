@@ -14,7 +14,7 @@ public static class MaskProduct
         OpArguments.Require(
             tokens.Columns == pixels.Columns && y.Length == (long)tokens.Rows * pixels.Rows && y.IsDense,
             "MaskProduct", $"tokens {tokens}, pixels {pixels}, y {y}");
-        using var timing = device.Time("MaskProduct", 2.0 * tokens.Rows * pixels.Length, 4.0 * (pixels.Length + y.Length));
+        using var timing = device.Time("MaskProduct", 2.0 * tokens.Rows * pixels.Length, 4.0 * (pixels.Length + y.Length), $"{y.Shape}");
         switch (device)
         {
             case CpuDevice cpu: MaskProductCpu.Run(cpu, tokens, pixels, y); break;

@@ -14,7 +14,7 @@ public static class MaxPool2x2
             x.Shape.Rank is 3 or 4 && y.Shape.Rank == x.Shape.Rank && x.IsDense && y.IsDense && x.Columns == y.Columns &&
             y.Shape[^3] == x.Shape[^3] / 2 && y.Shape[^2] == x.Shape[^2] / 2 && (x.Shape.Rank == 3 || x.Shape[0] == y.Shape[0]),
             "MaxPool2x2", $"x {x}, y {y}");
-        using var timing = device.Time("MaxPool2x2", 3.0 * y.Length, 4.0 * (x.Length + y.Length));
+        using var timing = device.Time("MaxPool2x2", 3.0 * y.Length, 4.0 * (x.Length + y.Length), $"{x.Shape}");
         switch (device)
         {
             case CpuDevice cpu: MaxPool2x2Cpu.Run(cpu, x, y); break;

@@ -31,7 +31,7 @@ public static class Resize
             x.Shape.Rank is 2 or 3 && y.Shape.Rank == x.Shape.Rank && x.IsDense && y.IsDense && x.Length > 0 && y.Length > 0 &&
             (x.Shape.Rank == 2 || x.Shape[0] == y.Shape[0]),
             "Resize", $"x {x}, y {y}");
-        using var timing = device.Time("Resize", 8.0 * y.Length, 4.0 * (x.Length + y.Length));
+        using var timing = device.Time("Resize", 8.0 * y.Length, 4.0 * (x.Length + y.Length), $"{x.Shape} to {y.Shape}");
         switch (device)
         {
             case CpuDevice cpu: ResizeCpu.Run(cpu, x, y, mode); break;

@@ -49,7 +49,7 @@ public static class Rope
     {
         var t = table;
         OpArguments.Require(x.Columns == 2 * t.Cos.Columns && rows >= 0 && rows <= x.Rows, "Rope", $"x {x}, table {t.Cos}, {rows} rows");
-        using var timing = device.Time("Rope", 6.0 * rows * t.Cos.Columns, 8.0 * rows * x.Columns);
+        using var timing = device.Time("Rope", 6.0 * rows * t.Cos.Columns, 8.0 * rows * x.Columns, $"{x.Shape}");
         switch (device)
         {
             case CpuDevice cpu: RopeCpu.Run(cpu, x, t, rows); break;

@@ -26,7 +26,7 @@ public static class Select
             y.Length > 0 && y.IsDense && y.Length * scores.Columns == table.Length,
             "Select", $"scores {scores}, table {table}, y {y}");
         var candidates = scores.Columns - first;
-        using var timing = device.Time("Select", candidates, 4.0 * (candidates + (2 * y.Length) + (index.IsEmpty ? 0 : 1)));
+        using var timing = device.Time("Select", candidates, 4.0 * (candidates + (2 * y.Length) + (index.IsEmpty ? 0 : 1)), $"{y.Shape}");
         switch (device)
         {
             case CpuDevice cpu: SelectCpu.Best(cpu, scores, table, y, first, index); break;
@@ -47,7 +47,7 @@ public static class Select
         OpArguments.Require(
             condition.Length == 1 && a.Rows == y.Rows && a.Columns == y.Columns && b.Rows == y.Rows && b.Columns == y.Columns,
             "Select", $"condition {condition}, a {a}, b {b}, y {y}");
-        using var timing = device.Time("Select", 1, 4.0 * (1 + (2 * y.Length)));
+        using var timing = device.Time("Select", 1, 4.0 * (1 + (2 * y.Length)), $"{y.Shape}");
         switch (device)
         {
             case CpuDevice cpu: SelectCpu.Where(cpu, condition, a, b, y); break;

@@ -15,7 +15,7 @@ public static class Transpose
             x.Shape[^1] == y.Shape[^2] && x.Shape[^2] == y.Shape[^1] &&
             (x.Shape.Rank == 2 || x.Shape[0] == y.Shape[0]),
             "Transpose", $"x {x}, y {y}");
-        using var timing = device.Time("Transpose", 0, 8.0 * x.Length);
+        using var timing = device.Time("Transpose", 0, 8.0 * x.Length, $"{x.Shape}");
         switch (device)
         {
             case CpuDevice cpu: TransposeCpu.Run(cpu, x, y); break;

@@ -14,7 +14,7 @@ public static class Upsample2x
             x.Shape.Rank == 3 && y.Shape.Rank == 3 && x.IsDense && y.IsDense && x.Columns == y.Columns &&
             y.Shape[0] == 2 * x.Shape[0] && y.Shape[1] == 2 * x.Shape[1],
             "Upsample2x", $"x {x}, y {y}");
-        using var timing = device.Time("Upsample2x", y.Length, 4.0 * (x.Length + (2 * y.Length)));
+        using var timing = device.Time("Upsample2x", y.Length, 4.0 * (x.Length + (2 * y.Length)), $"{x.Shape}");
         switch (device)
         {
             case CpuDevice cpu: Upsample2xCpu.AddNearest(cpu, x, y); break;

@@ -18,12 +18,15 @@ internal sealed class Vggish
         [(0, 64, true), (3, 128, true), (6, 256, false), (8, 256, true), (11, 512, false), (13, 512, true)];
 
     private readonly Device device;
+    private readonly string featuresPath;
+    private readonly string embeddingsPath;
     private readonly ConvWeights[] convolutions;
     private readonly PackedMatrix[] dense;
 
     public Vggish(ParameterBinder binder, string prefix)
     {
         device = binder.Device;
+        (featuresPath, embeddingsPath) = (prefix + ".features", prefix + ".embeddings");
         convolutions = new ConvWeights[Plan.Length];
         var channels = 1;
         for (var i = 0; i < Plan.Length; i++)
@@ -48,7 +51,29 @@ internal sealed class Vggish
     public void Forward(Tensor examples, Tensor y, StageObserver? observe = null)
     {
         using var scope = device.Scope();
-        var x = examples;
+        using (device.Module(featuresPath)) examples = Features(examples, observe);
+        using var module = device.Module(embeddingsPath);
+        var x = examples.Reshape(examples.Shape[0], dense[0].Inputs);
+        for (var i = 0; i < dense.Length; i++)
+        {
+            var target = i == dense.Length - 1 ? y : device.Rent(x.Rows, Hidden);
+            if (observe is not null)
+            {
+                Gemm.Forward(device, x, dense[i], target);
+                observe($"embeddings.{2 * i}", target);
+            }
+
+            Gemm.Forward(device, x, dense[i], target, new GemmFusion { Activation = Activation.Relu });
+            observe?.Invoke($"embeddings.{(2 * i) + 1}", target);
+            x = target;
+        }
+
+        observe?.Invoke("embedding128", y);
+    }
+
+    /// <summary>The convolutional part, rented in the caller's scope: <c>[examples, 6, 4, 512]</c>.</summary>
+    private Tensor Features(Tensor x, StageObserver? observe)
+    {
         for (var i = 0; i < Plan.Length; i++)
         {
             var (index, outputs, pool) = Plan[i];
@@ -68,21 +93,6 @@ internal sealed class Vggish
             observe?.Invoke($"features.{index + 2}", x, StageLayout.Map);
         }
 
-        x = x.Reshape(x.Shape[0], dense[0].Inputs);
-        for (var i = 0; i < dense.Length; i++)
-        {
-            var target = i == dense.Length - 1 ? y : device.Rent(x.Rows, Hidden);
-            if (observe is not null)
-            {
-                Gemm.Forward(device, x, dense[i], target);
-                observe($"embeddings.{2 * i}", target);
-            }
-
-            Gemm.Forward(device, x, dense[i], target, new GemmFusion { Activation = Activation.Relu });
-            observe?.Invoke($"embeddings.{(2 * i) + 1}", target);
-            x = target;
-        }
-
-        observe?.Invoke("embedding128", y);
+        return x;
     }
 }

@@ -23,6 +23,8 @@ internal sealed class AuralFuser
     /// <summary>Channels of a text vector.</summary>
     public const int TextChannels = 768;
 
+    private const string Path = "aural_fuser";
+
     private readonly Device device;
     private readonly FuserConfig config;
     private readonly ConvWeights[] patchEmbeds;
@@ -42,31 +44,30 @@ internal sealed class AuralFuser
     /// <param name="binder">Parameters.</param>
     public AuralFuser(FuserConfig config, int grid, ParameterBinder binder)
     {
-        const string prefix = "aural_fuser";
         this.config = config;
         device = binder.Device;
         Grid = grid;
-        Vggish = new Vggish(binder, prefix + ".vgg");
+        Vggish = new Vggish(binder, Path + ".vgg");
         patchEmbeds = new ConvWeights[Levels];
         for (var i = 0; i < Levels; i++)
-            patchEmbeds[i] = binder.Convolution($"{prefix}.patch_embeds.{i}", Channels, Channels, 4 >> i, 4 >> i, padding: 0);
+            patchEmbeds[i] = binder.Convolution($"{Path}.patch_embeds.{i}", Channels, Channels, 4 >> i, 4 >> i, padding: 0);
         frameBlocks =
         [
             .. config.FrameDepths.Select((depth, level) =>
-                Enumerable.Range(0, depth).Select(i => new FrameBlock(binder, $"{prefix}.f_blocks.{level}.{i}")).ToArray()),
+                Enumerable.Range(0, depth).Select(i => new FrameBlock(binder, $"{Path}.f_blocks.{level}.{i}")).ToArray()),
         ];
         audioBlocks =
         [
             .. Enumerable.Range(0, Levels).Select(level =>
-                Enumerable.Range(0, config.AudioDepth).Select(i => new AudioBlock(binder, $"{prefix}.a_blocks.{level}.{i}")).ToArray()),
+                Enumerable.Range(0, config.AudioDepth).Select(i => new AudioBlock(binder, $"{Path}.a_blocks.{level}.{i}")).ToArray()),
         ];
-        fusions = [.. Enumerable.Range(0, Levels).Select(level => new FusionModule(binder, $"{prefix}.fusion_modules.{level}"))];
-        smooth = [.. Enumerable.Range(0, Levels - 1).Select(i => binder.Pointwise($"{prefix}.smooth_convs.{i}", Channels, Channels))];
-        heads = new ProjectionHeads(config.Variant, binder, prefix);
+        fusions = [.. Enumerable.Range(0, Levels).Select(level => new FusionModule(binder, $"{Path}.fusion_modules.{level}"))];
+        smooth = [.. Enumerable.Range(0, Levels - 1).Select(i => binder.Pointwise($"{Path}.smooth_convs.{i}", Channels, Channels))];
+        heads = new ProjectionHeads(config.Variant, binder, Path);
         if (config.Variant == FuserVariant.Ref)
         {
-            textExpand = binder.Linear(prefix + ".text_proj.0", 4 * Channels, TextChannels);
-            textContract = binder.Linear(prefix + ".text_proj.2", Channels, 4 * Channels);
+            textExpand = binder.Linear(Path + ".text_proj.0", 4 * Channels, TextChannels);
+            textContract = binder.Linear(Path + ".text_proj.2", Channels, 4 * Channels);
         }
 
         if (binder.Declaring) return;
@@ -88,7 +89,11 @@ internal sealed class AuralFuser
     /// <param name="level">0 to 2, finest first.</param>
     /// <param name="map">The pyramid's map, <c>[h, w, 256]</c>, before the decoder's own convolutions.</param>
     /// <param name="y"><c>[grid, grid, 256]</c>.</param>
-    public void PatchEmbed(int level, Tensor map, Tensor y) => Conv2d.Forward(device, map, patchEmbeds[level], y);
+    public void PatchEmbed(int level, Tensor map, Tensor y)
+    {
+        using var module = device.Module(Path + ".patch_embeds");
+        Conv2d.Forward(device, map, patchEmbeds[level], y);
+    }
 
     /// <summary>Makes the audio tokens.</summary>
     /// <param name="examples"><c>[frames, 2, 96, 64]</c>: log-mel of both channels.</param>
@@ -100,6 +105,7 @@ internal sealed class AuralFuser
     {
         if (text.IsEmpty != (config.Variant == FuserVariant.Avs))
             throw new ArgumentException(text.IsEmpty ? "Ref weights need text features" : "AVS weights take no text");
+        using var module = device.Module(Path);
         using var scope = device.Scope();
         var frames = examples.Shape[0];
         var embeddings = device.Rent(2 * frames, Vggish.EmbeddingChannels);
@@ -123,6 +129,7 @@ internal sealed class AuralFuser
         ReadOnlySpan<Tensor> maps, Tensor audio, ReadOnlySpan<Tensor> fusedAudio,
         StageObserver? observe = null, CancellationToken cancellation = default)
     {
+        using var module = device.Module(Path);
         using var scope = device.Scope();
         var frames = maps[0].Shape[0];
         for (var level = 0; level < Levels; level++)
@@ -165,6 +172,7 @@ internal sealed class AuralFuser
     /// <summary>x = 1x1 convolution of x + the level before; nothing of x goes past it.</summary>
     private void Smooth(int level, Tensor x, Tensor before, StageObserver? observe)
     {
+        using var module = device.Module(Path + ".smooth_convs");
         using var scope = device.Scope();
         var sum = device.Rent(x.Shape[1], Channels);
         for (var t = 0; t < x.Shape[0]; t++)

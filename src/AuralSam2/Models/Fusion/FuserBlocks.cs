@@ -15,6 +15,9 @@ internal sealed class FrameBlock
     private const int Reduction = 4;
 
     private readonly Device device;
+    private readonly string path;
+    private readonly string attentionPath;
+    private readonly string mlpPath;
     private readonly NormWeights norm1;
     private readonly PackedMatrix q;
     private readonly ConvWeights reduce;
@@ -29,6 +32,7 @@ internal sealed class FrameBlock
     public FrameBlock(ParameterBinder binder, string prefix)
     {
         device = binder.Device;
+        (path, attentionPath, mlpPath) = (prefix, prefix + ".attn", prefix + ".mlp");
         norm1 = binder.Norm(prefix + ".norm1", Channels, 1e-5f);
         q = binder.Linear(prefix + ".attn.q", Channels, Channels);
         kv = binder.Linear(prefix + ".attn.kv", 2 * Channels, Channels);
@@ -45,8 +49,10 @@ internal sealed class FrameBlock
     /// <param name="x"><c>[grid, grid, 256]</c>.</param>
     public void Forward(Tensor x)
     {
+        using var module = device.Module(path);
         using var scope = device.Scope();
         var (height, width) = (x.Shape[0], x.Shape[1]);
+        using (device.Module(attentionPath))
         using (device.Scope())
         {
             Tensor normalised = device.Rent(height, width, Channels), queries = device.Rent(x.Rows, Channels), mixed = device.Rent(x.Rows, Channels);
@@ -60,6 +66,7 @@ internal sealed class FrameBlock
             Gemm.Forward(device, mixed, projection, x, new GemmFusion { Residual = x });
         }
 
+        using var mlp = device.Module(mlpPath);
         Tensor hidden = device.Rent(height, width, Hidden), local = device.Rent(height, width, Hidden);
         Gemm.Forward(device, x, expand, hidden, new GemmFusion { Norm = norm2 });
         DepthwiseConv2d.Forward(device, hidden, depthwise, local, Activation.Gelu);
@@ -76,6 +83,9 @@ internal sealed class AudioBlock
     private const int Heads = 4;
 
     private readonly Device device;
+    private readonly string path;
+    private readonly string attentionPath;
+    private readonly string mlpPath;
     private readonly NormWeights norm1;
     private readonly PackedMatrix q;
     private readonly PackedMatrix kv;
@@ -84,6 +94,7 @@ internal sealed class AudioBlock
     public AudioBlock(ParameterBinder binder, string prefix)
     {
         device = binder.Device;
+        (path, attentionPath, mlpPath) = (prefix, prefix + ".attn", prefix + ".mlp");
         norm1 = binder.Norm(prefix + ".norm1", Channels, 1e-5f);
         q = binder.Linear(prefix + ".attn.q", Channels, Channels);
         kv = binder.Linear(prefix + ".attn.kv", 2 * Channels, Channels);
@@ -99,11 +110,16 @@ internal sealed class AudioBlock
     /// <param name="x"><c>[audio tokens, 256]</c>: one sequence over all frames.</param>
     public void Forward(Tensor x)
     {
+        using var module = device.Module(path);
         using var scope = device.Scope();
         Tensor queries = device.Rent(x.Rows, Channels), keysValues = device.Rent(x.Rows, 2 * Channels), mixed = device.Rent(x.Rows, Channels);
-        Gemm.Forward(device, x, q, queries, new GemmFusion { Norm = norm1 });
-        Gemm.Forward(device, x, kv, keysValues, new GemmFusion { Norm = norm1 });
-        Attention.Forward(device, queries, keysValues.SliceColumns(0, Channels), keysValues.SliceColumns(Channels, Channels), mixed, Heads);
-        FeedForward.Forward(device, x, tail, mixed);
+        using (device.Module(attentionPath))
+        {
+            Gemm.Forward(device, x, q, queries, new GemmFusion { Norm = norm1 });
+            Gemm.Forward(device, x, kv, keysValues, new GemmFusion { Norm = norm1 });
+            Attention.Forward(device, queries, keysValues.SliceColumns(0, Channels), keysValues.SliceColumns(Channels, Channels), mixed, Heads);
+        }
+
+        using (device.Module(mlpPath)) FeedForward.Forward(device, x, tail, mixed); // attn.proj is its first step
     }
 }

@@ -16,6 +16,7 @@ internal sealed class FusionModule
     private const int Inner = 128;
 
     private readonly Device device;
+    private readonly string path;
     private readonly PackedMatrix align;
     private readonly PackedMatrix frameQkv;
     private readonly PackedMatrix audioQkv;
@@ -27,6 +28,7 @@ internal sealed class FusionModule
     public FusionModule(ParameterBinder binder, string prefix)
     {
         device = binder.Device;
+        path = prefix;
         align = binder.Pointwise(prefix + ".align_channel", Channels, Channels, ones: 1);
         frameQkv = binder.Linears([prefix + ".q_frame", prefix + ".k_frame", prefix + ".v_frame"], Inner, Channels, ones: 3);
         audioQkv = binder.Linears([prefix + ".q_audio", prefix + ".k_audio", prefix + ".v_audio"], Inner, Channels, ones: 1);
@@ -46,6 +48,7 @@ internal sealed class FusionModule
     /// <param name="frameResidual">Receives the W_z output <c>[frames, cells, 256]</c> when not empty (Ref-AVS contrasts it).</param>
     public void Forward(Tensor frames, Tensor audio, int level, StageObserver? observe, Tensor frameResidual)
     {
+        using var module = device.Module(path);
         using var scope = device.Scope();
         var (count, cells, tokens) = (frames.Shape[0], frames.Shape[1], audio.Rows);
         var pixels = count * cells;

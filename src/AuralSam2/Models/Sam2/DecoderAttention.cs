@@ -7,6 +7,7 @@ namespace AuralSam2.Models.Sam2;
 internal sealed class DecoderAttention
 {
     private readonly Device device;
+    private readonly string path;
     private readonly int heads;
     private readonly int inner;
     private readonly PackedMatrix q;
@@ -23,6 +24,7 @@ internal sealed class DecoderAttention
     public DecoderAttention(ParameterBinder binder, string prefix, int channels, int inner, int heads)
     {
         device = binder.Device;
+        path = prefix;
         this.heads = heads;
         this.inner = inner;
         q = binder.Linear(prefix + ".q_proj", inner, channels);
@@ -41,6 +43,7 @@ internal sealed class DecoderAttention
     /// <param name="observe">Sees the stages.</param>
     public void Forward(Tensor query, Tensor key, Tensor value, Tensor y, Tensor residual, string name, StageObserver? observe)
     {
+        using var module = device.Module(path);
         using var scope = device.Scope();
         Tensor qs = device.Rent(query.Rows, inner), ks = device.Rent(key.Rows, inner),
             vs = device.Rent(key.Rows, inner), mixed = device.Rent(query.Rows, inner);

@@ -13,11 +13,13 @@ internal sealed class FpnNeck
     public const int Channels = 256;
 
     private readonly Device device;
+    private readonly string path;
     private readonly PackedMatrix[] laterals; // by level, finest first; the state dict counts from the coarsest
 
     public FpnNeck(HieraConfig trunk, ParameterBinder binder, string prefix)
     {
         device = binder.Device;
+        path = prefix;
         laterals = new PackedMatrix[4];
         for (var j = 0; j < 4; j++) laterals[3 - j] = binder.Pointwise($"{prefix}.convs.{j}.conv", Channels, trunk.Channels(3 - j));
     }
@@ -28,6 +30,7 @@ internal sealed class FpnNeck
     /// <param name="observe">Sees the stages.</param>
     public void Forward(ReadOnlySpan<Tensor> stages, ReadOnlySpan<Tensor> levels, StageObserver? observe = null)
     {
+        using var module = device.Module(path);
         using var scope = device.Scope();
         var coarsest = device.Rent(stages[3].Shape[0], stages[3].Shape[1], Channels);
         Gemm.Forward(device, stages[3], laterals[3], coarsest);

@@ -11,6 +11,8 @@ internal sealed class Hiera
 {
     private readonly HieraConfig config;
     private readonly Device device;
+    private readonly string path;
+    private readonly string patchPath;
     private readonly Tensor positions;
     private readonly ConvWeights patchEmbed;
     private readonly HieraBlock[] blocks;
@@ -23,6 +25,7 @@ internal sealed class Hiera
     public Hiera(HieraConfig config, int imageSize, ParameterBinder binder, string prefix)
     {
         this.config = config;
+        (path, patchPath) = (prefix, prefix + ".patch_embed");
         device = binder.Device;
         positions = Positions(imageSize / 4, binder, prefix);
         patchEmbed = binder.Convolution(prefix + ".patch_embed.proj", config.EmbedDim, 3, kernel: 7, stride: 4, padding: 3);
@@ -52,6 +55,7 @@ internal sealed class Hiera
     /// <returns>The map after each stage, <c>[size / 4, size / 4, channels]</c> and half, double each; rented in the caller's scope.</returns>
     public Tensor[] Forward(Tensor image, StageObserver? observe = null, CancellationToken cancellation = default)
     {
+        using var module = device.Module(path);
         var grid = image.Shape[0] / 4;
         var outputs = new Tensor[config.Blocks.Length];
         for (var stage = 0; stage < outputs.Length; stage++) outputs[stage] = device.Rent(grid >> stage, grid >> stage, config.Channels(stage));
@@ -65,7 +69,7 @@ internal sealed class Hiera
             observe("trunk.patch_embed", outputs[0]);
         }
 
-        Conv2d.Forward(device, image, patchEmbed, outputs[0], residual: positions);
+        using (device.Module(patchPath)) Conv2d.Forward(device, image, patchEmbed, outputs[0], residual: positions);
         var index = 0;
         for (var stage = 0; stage < outputs.Length; stage++)
         {

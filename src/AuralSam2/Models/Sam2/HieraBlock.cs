@@ -13,6 +13,9 @@ internal sealed class HieraBlock
     private const int BandTokensPerThread = 4096;
 
     private readonly Device device;
+    private readonly string path;
+    private readonly string attentionPath;
+    private readonly string mlpPath;
     private readonly int heads;
     private readonly int window;
     private readonly int channels;
@@ -33,6 +36,7 @@ internal sealed class HieraBlock
     public HieraBlock(ParameterBinder binder, string prefix, int inputs, int channels, int heads, int window, bool pools)
     {
         device = binder.Device;
+        (path, attentionPath, mlpPath) = (prefix, prefix + ".attn", prefix + ".mlp");
         this.heads = heads;
         this.window = window;
         this.channels = channels;
@@ -59,6 +63,7 @@ internal sealed class HieraBlock
     /// <param name="observe">Sees what lies inside the fused ops too; they are then computed a second time, unfused.</param>
     public void Forward(Tensor x, Tensor y, string name, StageObserver? observe)
     {
+        using var module = device.Module(path);
         // Windows do not see each other, so the image is worked off in bands of whole window rows: q, k and v of a band stay in cache
         // between the product that makes them and the attention that reads them, and take a fraction of the memory.
         var height = x.Shape[0];
@@ -75,7 +80,7 @@ internal sealed class HieraBlock
         using var scope = device.Scope();
         var (height, width) = (x.Shape[0], x.Shape[1]);
         var fused = device.Rent(height * width, 3 * channels);
-        Gemm.Forward(device, x, qkv, fused, new GemmFusion { Norm = norm1 });
+        using (device.Module(attentionPath)) Gemm.Forward(device, x, qkv, fused, new GemmFusion { Norm = norm1 });
         if (observe is not null)
         {
             var normalised = device.Rent(height, width, x.Columns);
@@ -95,14 +100,18 @@ internal sealed class HieraBlock
         }
 
         var attention = device.Rent(y.Rows, channels);
+        using (device.Module(attentionPath)) Attend(fused, attention, height, width);
+        if (observe is not null) ObserveInside(fused, attention, y, name, observe);
+        using (device.Module(mlpPath)) FeedForward.Forward(device, y, tail, attention); // attn.proj is its first step
+    }
+
+    private void Attend(Tensor fused, Tensor y, int height, int width)
+    {
         if (window == 0)
             Attention.Forward(
-                device, fused.SliceColumns(0, channels), fused.SliceColumns(channels, channels), fused.SliceColumns(2 * channels, channels),
-                attention, heads);
+                device, fused.SliceColumns(0, channels), fused.SliceColumns(channels, channels), fused.SliceColumns(2 * channels, channels), y, heads);
         else
-            WindowAttention.Forward(device, fused, paddingToken, attention, new WindowGrid(height, width, window, heads, Pools));
-        if (observe is not null) ObserveInside(fused, attention, y, name, observe);
-        FeedForward.Forward(device, y, tail, attention);
+            WindowAttention.Forward(device, fused, paddingToken, y, new WindowGrid(height, width, window, heads, Pools));
     }
 
     /// <summary>Rows of a band: whole windows, bands of one size, and enough tokens in each to keep every thread busy.</summary>

@@ -25,6 +25,7 @@ internal sealed class ImageEncoder
     /// <returns><c>[h, w, 256]</c> at strides 4, 8 and 16, rented in the caller's scope.</returns>
     public Tensor[] Forward(Tensor image, StageObserver? observe = null, CancellationToken cancellation = default)
     {
+        using var module = device.Module("image_encoder");
         // The levels are rented after the trunk has given its scratch back: they take its place.
         var size = image.Shape[0];
         var stages = Trunk.Forward(image, observe, cancellation);

@@ -20,6 +20,8 @@ internal sealed class MaskDecoder
     public const int FirstMaskToken = 2;
 
     private const int Channels = 256;
+    private const string Path = "sam_mask_decoder";
+    private const string UpscalingPath = Path + ".output_upscaling";
 
     private readonly Device device;
     private readonly Tensor outputTokens;
@@ -35,25 +37,24 @@ internal sealed class MaskDecoder
 
     public MaskDecoder(ParameterBinder binder)
     {
-        const string prefix = "sam_mask_decoder";
         device = binder.Device;
-        float[] objectToken = binder.Host(prefix + ".obj_score_token.weight", 1, Channels),
-            iouToken = binder.Host(prefix + ".iou_token.weight", 1, Channels);
-        var maskTokens = binder.Host(prefix + ".mask_tokens.weight", Masks, Channels);
+        float[] objectToken = binder.Host(Path + ".obj_score_token.weight", 1, Channels),
+            iouToken = binder.Host(Path + ".iou_token.weight", 1, Channels);
+        var maskTokens = binder.Host(Path + ".mask_tokens.weight", Masks, Channels);
         outputTokens = binder.Upload([.. objectToken, .. iouToken, .. maskTokens], FirstMaskToken + Masks, Channels);
-        transformer = new TwoWayTransformer(binder, prefix + ".transformer");
-        up1 = binder.ConvolutionTransposed(prefix + ".output_upscaling.0", Channels, 64);
-        upNorm = binder.Norm(prefix + ".output_upscaling.1", 64, 1e-6f);
-        up2 = binder.ConvolutionTransposed(prefix + ".output_upscaling.3", 64, 32);
-        highRes0 = binder.Pointwise(prefix + ".conv_s0", 32, Channels);
-        highRes1 = binder.Pointwise(prefix + ".conv_s1", 64, Channels);
+        transformer = new TwoWayTransformer(binder, Path + ".transformer");
+        up1 = binder.ConvolutionTransposed(Path + ".output_upscaling.0", Channels, 64);
+        upNorm = binder.Norm(Path + ".output_upscaling.1", 64, 1e-6f);
+        up2 = binder.ConvolutionTransposed(Path + ".output_upscaling.3", 64, 32);
+        highRes0 = binder.Pointwise(Path + ".conv_s0", 32, Channels);
+        highRes1 = binder.Pointwise(Path + ".conv_s1", 64, Channels);
         hypernetworks =
         [
             .. Enumerable.Range(0, Masks)
-                .Select(i => new Mlp(binder, $"{prefix}.output_hypernetworks_mlps.{i}", [Channels, Channels, Channels, 32])),
+                .Select(i => new Mlp(binder, $"{Path}.output_hypernetworks_mlps.{i}", [Channels, Channels, Channels, 32])),
         ];
-        iouHead = new Mlp(binder, prefix + ".iou_prediction_head", [Channels, Channels, Channels, Masks], Activation.Sigmoid);
-        objectHead = new Mlp(binder, prefix + ".pred_obj_score_head", [Channels, Channels, Channels, 1]);
+        iouHead = new Mlp(binder, Path + ".iou_prediction_head", [Channels, Channels, Channels, Masks], Activation.Sigmoid);
+        objectHead = new Mlp(binder, Path + ".pred_obj_score_head", [Channels, Channels, Channels, 1]);
     }
 
     /// <summary>Channels of the two high-resolution maps.</summary>
@@ -65,8 +66,8 @@ internal sealed class MaskDecoder
     /// <param name="stride8"><c>[2 grid, 2 grid, 64]</c>.</param>
     public void HighResolution(ReadOnlySpan<Tensor> levels, Tensor stride4, Tensor stride8)
     {
-        Gemm.Forward(device, levels[0], highRes0, stride4);
-        Gemm.Forward(device, levels[1], highRes1, stride8);
+        using (device.Module(Path + ".conv_s0")) Gemm.Forward(device, levels[0], highRes0, stride4);
+        using (device.Module(Path + ".conv_s1")) Gemm.Forward(device, levels[1], highRes1, stride8);
     }
 
     /// <summary>Decodes the four masks of one frame.</summary>
@@ -83,6 +84,7 @@ internal sealed class MaskDecoder
         Tensor image, Tensor positions, Tensor sparse, Tensor stride4, Tensor stride8,
         AudioPrompts? audio = null, string name = "", StageObserver? observe = null)
     {
+        using var module = device.Module(Path);
         var grid = stride8.Shape[0] / 2;
         Tensor masks = device.Rent(Masks, 4 * grid, 4 * grid), ious = device.Rent(1, Masks), objectLogit = device.Rent(1, 1);
         var own = FirstMaskToken + Masks;
@@ -100,7 +102,7 @@ internal sealed class MaskDecoder
             observe(name + "output_upscaling.0", half, StageLayout.Map);
         }
 
-        ConvTranspose2x2.Forward(device, source, up1, half, residual: stride8);
+        using (device.Module(UpscalingPath)) ConvTranspose2x2.Forward(device, source, up1, half, residual: stride8);
         if (observe is not null)
         {
             var normalised = device.Rent(2 * grid, 2 * grid, 64);
@@ -108,7 +110,7 @@ internal sealed class MaskDecoder
             observe(name + "output_upscaling.1", normalised, StageLayout.Map);
         }
 
-        LayerNorm.Forward(device, half, upNorm, half, activation: Activation.Gelu);
+        using (device.Module(UpscalingPath)) LayerNorm.Forward(device, half, upNorm, half, activation: Activation.Gelu);
         observe?.Invoke(name + "output_upscaling.2", half, StageLayout.Map);
         if (observe is not null)
         {
@@ -116,7 +118,8 @@ internal sealed class MaskDecoder
             observe(name + "output_upscaling.3", full, StageLayout.Map);
         }
 
-        ConvTranspose2x2.Forward(device, half, up2, full, residual: stride4, activation: Activation.Gelu);
+        using (device.Module(UpscalingPath))
+            ConvTranspose2x2.Forward(device, half, up2, full, residual: stride4, activation: Activation.Gelu);
         observe?.Invoke(name + "output_upscaling.4", full, StageLayout.Map);
 
         var maskTokens = tokens.Slice(FirstMaskToken, Masks);

@@ -44,6 +44,7 @@ internal sealed class MemoryAttention
         Tensor frame, Tensor positions, Tensor memory, Tensor memoryPositions, int pointerTokens, Tensor y,
         string name = "memattn", StageObserver? observe = null)
     {
+        using var module = device.Module("memory_attention");
         using var scope = device.Scope();
         var keys = device.Rent(memory.Rows, MemoryChannels);
         Elementwise.Add(device, memory, memoryPositions, keys);
@@ -65,6 +66,9 @@ internal sealed class MemoryAttention
         private readonly PackedMatrix crossK = binder.Linear(prefix + ".cross_attn_image.k_proj", Channels, MemoryChannels);
         private readonly PackedMatrix crossV = binder.Linear(prefix + ".cross_attn_image.v_proj", Channels, MemoryChannels);
 
+        private readonly string selfPath = prefix + ".self_attn";
+        private readonly string crossPath = prefix + ".cross_attn_image";
+
         private readonly FeedForwardWeights tail = new(
             binder.Linear(prefix + ".cross_attn_image.out_proj", Channels, Channels),
             binder.Norm(prefix + ".norm3", Channels, 1e-5f),
@@ -76,9 +80,11 @@ internal sealed class MemoryAttention
             Device device, Tensor x, Tensor keys, Tensor values, int pointerTokens, in RopeTable angles,
             string name, StageObserver? observe)
         {
+            using var module = device.Module(prefix);
             using var scope = device.Scope();
             var tokens = x.Rows;
             Tensor mixed = device.Rent(tokens, Channels), normalised = observe is null ? default : device.Rent(tokens, Channels);
+            using (device.Module(selfPath))
             using (device.Scope())
             {
                 var qkv = device.Rent(tokens, 3 * Channels);
@@ -101,21 +107,25 @@ internal sealed class MemoryAttention
             }
 
             Tensor query = device.Rent(tokens, Channels), key = device.Rent(keys.Rows, Channels), value = device.Rent(keys.Rows, Channels);
-            Gemm.Forward(device, x, crossQ, query, new GemmFusion { Norm = norm2 });
-            Gemm.Forward(device, keys, crossK, key);
-            Gemm.Forward(device, values, crossV, value);
-            if (observe is not null)
+            using (device.Module(crossPath))
             {
-                LayerNorm.Forward(device, x, norm2, normalised);
-                observe(name + ".norm2", normalised);
-                observe(name + ".cross_attn_image.q_proj", query);
-                observe(name + ".cross_attn_image.k_proj", key);
-                observe(name + ".cross_attn_image.v_proj", value);
+                Gemm.Forward(device, x, crossQ, query, new GemmFusion { Norm = norm2 });
+                Gemm.Forward(device, keys, crossK, key);
+                Gemm.Forward(device, values, crossV, value);
+                if (observe is not null)
+                {
+                    LayerNorm.Forward(device, x, norm2, normalised);
+                    observe(name + ".norm2", normalised);
+                    observe(name + ".cross_attn_image.q_proj", query);
+                    observe(name + ".cross_attn_image.k_proj", key);
+                    observe(name + ".cross_attn_image.v_proj", value);
+                }
+
+                Rope.Forward(device, query, angles, tokens);
+                Rope.Forward(device, key, angles, keys.Rows - pointerTokens);
+                Attention.Forward(device, query, key, value, mixed, heads: 1);
             }
 
-            Rope.Forward(device, query, angles, tokens);
-            Rope.Forward(device, key, angles, keys.Rows - pointerTokens);
-            Attention.Forward(device, query, key, value, mixed, heads: 1);
             ObserveProjection(device, mixed, tail.Projection!, name + ".cross_attn_image", observe);
             if (observe is not null) ObserveTail(device, x, mixed, normalised, name, observe);
             FeedForward.Forward(device, x, tail, mixed);

@@ -11,6 +11,9 @@ internal sealed class MemoryEncoder
 
     private const int Channels = 256;
 
+    private const string Path = "memory_encoder";
+    private const string DownPath = Path + ".mask_downsampler";
+
     private readonly Device device;
     private readonly ConvWeights[] down;
     private readonly NormWeights[] downNorms;
@@ -21,21 +24,20 @@ internal sealed class MemoryEncoder
 
     public MemoryEncoder(ParameterBinder binder)
     {
-        const string prefix = "memory_encoder";
         device = binder.Device;
         ReadOnlySpan<int> widths = [1, 4, 16, 64, Channels];
         down = new ConvWeights[4];
         downNorms = new NormWeights[4];
         for (var i = 0; i < 4; i++)
         {
-            down[i] = binder.Convolution($"{prefix}.mask_downsampler.encoder.{3 * i}", widths[i + 1], widths[i], kernel: 3, stride: 2, padding: 1);
-            downNorms[i] = binder.Norm($"{prefix}.mask_downsampler.encoder.{(3 * i) + 1}", widths[i + 1], 1e-6f);
+            down[i] = binder.Convolution($"{Path}.mask_downsampler.encoder.{3 * i}", widths[i + 1], widths[i], kernel: 3, stride: 2, padding: 1);
+            downNorms[i] = binder.Norm($"{Path}.mask_downsampler.encoder.{(3 * i) + 1}", widths[i + 1], 1e-6f);
         }
 
-        maskOut = binder.Pointwise(prefix + ".mask_downsampler.encoder.12", Channels, Channels);
-        pixelProjection = binder.Pointwise(prefix + ".pix_feat_proj", Channels, Channels);
-        fuser = [.. Enumerable.Range(0, 2).Select(i => new ConvNextBlock(binder, $"{prefix}.fuser.layers.{i}"))];
-        output = binder.Pointwise(prefix + ".out_proj", MemoryChannels, Channels);
+        maskOut = binder.Pointwise(Path + ".mask_downsampler.encoder.12", Channels, Channels);
+        pixelProjection = binder.Pointwise(Path + ".pix_feat_proj", Channels, Channels);
+        fuser = [.. Enumerable.Range(0, 2).Select(i => new ConvNextBlock(binder, $"{Path}.fuser.layers.{i}"))];
+        output = binder.Pointwise(Path + ".out_proj", MemoryChannels, Channels);
     }
 
     /// <summary>Encodes one memory.</summary>
@@ -46,12 +48,13 @@ internal sealed class MemoryEncoder
     /// <param name="observe">Sees the stages.</param>
     public void Forward(Tensor image, Tensor mask, Tensor y, string name = "memenc", StageObserver? observe = null)
     {
+        using var module = device.Module(Path);
         using var scope = device.Scope();
         var (x, encoder) = (mask, name + ".mask_downsampler.encoder");
         for (var i = 0; i < down.Length; i++)
         {
             var half = device.Rent(x.Shape[0] / 2, x.Shape[1] / 2, down[i].Outputs);
-            Conv2d.Forward(device, x, down[i], half);
+            using (device.Module(DownPath)) Conv2d.Forward(device, x, down[i], half);
             observe?.Invoke($"{encoder}.{3 * i}", half, StageLayout.Map);
             if (observe is not null)
             {
@@ -60,7 +63,7 @@ internal sealed class MemoryEncoder
                 observe($"{encoder}.{(3 * i) + 1}", normalised, StageLayout.Map);
             }
 
-            LayerNorm.Forward(device, half, downNorms[i], half, activation: Activation.Gelu);
+            using (device.Module(DownPath)) LayerNorm.Forward(device, half, downNorms[i], half, activation: Activation.Gelu);
             observe?.Invoke($"{encoder}.{(3 * i) + 2}", half, StageLayout.Map);
             x = half;
         }
@@ -76,8 +79,8 @@ internal sealed class MemoryEncoder
             observe(name + ".pix_feat_proj", fused, StageLayout.Map);
         }
 
-        Gemm.Forward(device, image, pixelProjection, fused);
-        Gemm.Forward(device, x, maskOut, fused, new GemmFusion { Residual = fused });
+        using (device.Module(Path + ".pix_feat_proj")) Gemm.Forward(device, image, pixelProjection, fused);
+        using (device.Module(DownPath)) Gemm.Forward(device, x, maskOut, fused, new GemmFusion { Residual = fused });
         for (var i = 0; i < fuser.Length; i++) fuser[i].Forward(device, fused, $"{name}.fuser.layers.{i}", observe);
         observe?.Invoke(name + ".fuser", fused, StageLayout.Map);
         Gemm.Forward(device, fused, output, y);
@@ -95,9 +98,11 @@ internal sealed class MemoryEncoder
         private readonly PackedMatrix expand;
         private readonly PackedMatrix contract; // layer scale gamma folded in
         private readonly float[] gamma;
+        private readonly string path;
 
         public ConvNextBlock(ParameterBinder binder, string prefix)
         {
+            path = prefix;
             gamma = binder.Host(prefix + ".gamma", Channels);
             depthwise = binder.Depthwise(prefix + ".dwconv", Channels, kernel: 7);
             norm = binder.Norm(prefix + ".norm", Channels, 1e-6f);
@@ -120,6 +125,7 @@ internal sealed class MemoryEncoder
 
         public void Forward(Device device, Tensor x, string name, StageObserver? observe)
         {
+            using var module = device.Module(path);
             using var scope = device.Scope();
             Tensor local = device.Rent(x.Shape[0], x.Shape[1], Channels), hidden = device.Rent(x.Shape[0], x.Shape[1], Hidden);
             DepthwiseConv2d.Forward(device, x, depthwise, local);

@@ -7,6 +7,7 @@ namespace AuralSam2.Models.Sam2;
 internal sealed class Mlp
 {
     private readonly Device device;
+    private readonly string path;
     private readonly PackedMatrix[] layers;
     private readonly Activation last;
 
@@ -18,6 +19,7 @@ internal sealed class Mlp
     public Mlp(ParameterBinder binder, string prefix, ReadOnlySpan<int> widths, Activation last = Activation.None)
     {
         device = binder.Device;
+        path = prefix;
         this.last = last;
         layers = new PackedMatrix[widths.Length - 1];
         for (var i = 0; i < layers.Length; i++) layers[i] = binder.Linear($"{prefix}.layers.{i}", widths[i + 1], widths[i]);
@@ -30,6 +32,7 @@ internal sealed class Mlp
     /// <param name="observe">Sees the stages.</param>
     public void Forward(Tensor x, Tensor y, string name = "", StageObserver? observe = null)
     {
+        using var module = device.Module(path);
         using var scope = device.Scope();
         for (var i = 0; i < layers.Length; i++)
         {

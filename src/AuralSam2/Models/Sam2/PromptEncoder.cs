@@ -32,6 +32,8 @@ internal sealed class PromptEncoder
     /// <summary>Channels of every token.</summary>
     public const int Channels = 256;
 
+    private const string Path = "sam_prompt_encoder";
+
     private readonly Device device;
     private readonly int imageSize;
     private readonly float[] gaussian;
@@ -46,19 +48,18 @@ internal sealed class PromptEncoder
 
     public PromptEncoder(Sam2Config config, ParameterBinder binder)
     {
-        const string prefix = "sam_prompt_encoder";
         device = binder.Device;
         imageSize = config.ImageSize;
         Grid = config.Grid;
-        gaussian = binder.Host(prefix + ".pe_layer.positional_encoding_gaussian_matrix", 2, Channels / 2);
-        points = [.. Enumerable.Range(0, 4).Select(i => binder.Host($"{prefix}.point_embeddings.{i}.weight", 1, Channels))];
-        notAPoint = binder.Host(prefix + ".not_a_point_embed.weight", 1, Channels);
-        maskDown1 = binder.Convolution(prefix + ".mask_downscaling.0", 4, 1, kernel: 2, stride: 2, padding: 0);
-        maskNorm1 = binder.Norm(prefix + ".mask_downscaling.1", 4, 1e-6f);
-        maskDown2 = binder.Convolution(prefix + ".mask_downscaling.3", 16, 4, kernel: 2, stride: 2, padding: 0);
-        maskNorm2 = binder.Norm(prefix + ".mask_downscaling.4", 16, 1e-6f);
-        maskOut = binder.Pointwise(prefix + ".mask_downscaling.6", Channels, 16);
-        noMask = binder.Tensor(prefix + ".no_mask_embed.weight", Channels);
+        gaussian = binder.Host(Path + ".pe_layer.positional_encoding_gaussian_matrix", 2, Channels / 2);
+        points = [.. Enumerable.Range(0, 4).Select(i => binder.Host($"{Path}.point_embeddings.{i}.weight", 1, Channels))];
+        notAPoint = binder.Host(Path + ".not_a_point_embed.weight", 1, Channels);
+        maskDown1 = binder.Convolution(Path + ".mask_downscaling.0", 4, 1, kernel: 2, stride: 2, padding: 0);
+        maskNorm1 = binder.Norm(Path + ".mask_downscaling.1", 4, 1e-6f);
+        maskDown2 = binder.Convolution(Path + ".mask_downscaling.3", 16, 4, kernel: 2, stride: 2, padding: 0);
+        maskNorm2 = binder.Norm(Path + ".mask_downscaling.4", 16, 1e-6f);
+        maskOut = binder.Pointwise(Path + ".mask_downscaling.6", Channels, 16);
+        noMask = binder.Tensor(Path + ".no_mask_embed.weight", Channels);
         if (!binder.Declaring) DensePositions = binder.Upload(PositionEncoding.FourierGrid(Grid, gaussian), Grid * Grid, Channels);
     }
 
@@ -80,6 +81,7 @@ internal sealed class PromptEncoder
     /// <returns><c>[points (+ 1), 256]</c>, rented in the caller's scope.</returns>
     public Tensor Sparse(ReadOnlySpan<PromptPoint> prompts, bool pad = true)
     {
+        using var module = device.Module(Path);
         var count = prompts.Length + (pad ? 1 : 0);
         var tokens = new float[count * Channels];
         for (var i = 0; i < count; i++)
@@ -103,6 +105,7 @@ internal sealed class PromptEncoder
     /// <param name="y"><c>[grid * grid, 256]</c>.</param>
     public void AddDense(Tensor image, Tensor mask, Tensor y)
     {
+        using var module = device.Module(Path);
         if (mask.IsEmpty)
         {
             Elementwise.Add(device, image, noMask, y);

@@ -19,6 +19,7 @@ internal sealed class TwoWayTransformer
     private const int Depth = 2;
 
     private readonly Device device;
+    private readonly string path;
     private readonly Layer[] layers;
     private readonly DecoderAttention finalAttention;
     private readonly NormWeights finalNorm;
@@ -26,6 +27,7 @@ internal sealed class TwoWayTransformer
     public TwoWayTransformer(ParameterBinder binder, string prefix)
     {
         device = binder.Device;
+        path = prefix;
         layers = [.. Enumerable.Range(0, Depth).Select(i => new Layer(binder, $"{prefix}.layers.{i}"))];
         finalAttention = new DecoderAttention(binder, prefix + ".final_attn_token_to_image", Channels, Channels / 2, Heads);
         finalNorm = binder.Norm(prefix + ".norm_final_attn", Channels, 1e-5f);
@@ -40,6 +42,7 @@ internal sealed class TwoWayTransformer
     /// <param name="observe">Sees the stages.</param>
     public void Forward(Tensor tokens, Tensor keys, Tensor keyPositions, AudioPrompts? audio, string name, StageObserver? observe)
     {
+        using var module = device.Module(path);
         using var scope = device.Scope();
         var queryPositions = device.Rent(tokens.Rows, Channels);
         var keysWithPositions = device.Rent(keys.Rows, Channels);
@@ -85,6 +88,7 @@ internal sealed class TwoWayTransformer
         private readonly PackedMatrix expand = binder.Linear(prefix + ".mlp.layers.0", 8 * Channels, Channels);
         private readonly PackedMatrix contract = binder.Linear(prefix + ".mlp.layers.1", Channels, 8 * Channels);
         private readonly NormWeights norm3 = binder.Norm(prefix + ".norm3", Channels, 1e-5f);
+        private readonly string mlpPath = prefix + ".mlp";
         private readonly NormWeights norm4 = binder.Norm(prefix + ".norm4", Channels, 1e-5f);
         private readonly DecoderAttention imageToToken = new(binder, prefix + ".cross_attn_image_to_token", Channels, Channels / 2, Heads);
 
@@ -92,6 +96,7 @@ internal sealed class TwoWayTransformer
             Device device, bool first, Tensor tokens, Tensor keys, Tensor queryPositions, Tensor keyPositions, Tensor keysWithPositions,
             string name, StageObserver? observe)
         {
+            using var module = device.Module(prefix);
             using var scope = device.Scope();
             var query = device.Rent(tokens.Rows, Channels);
             if (first)
@@ -122,9 +127,9 @@ internal sealed class TwoWayTransformer
                 observe(name + ".mlp.layers.0", hidden);
             }
 
-            Gemm.Forward(device, tokens, expand, hidden, new GemmFusion { Activation = Activation.Relu });
+            using (device.Module(mlpPath)) Gemm.Forward(device, tokens, expand, hidden, new GemmFusion { Activation = Activation.Relu });
             observe?.Invoke(name + ".mlp.act", hidden);
-            Gemm.Forward(device, hidden, contract, query);
+            using (device.Module(mlpPath)) Gemm.Forward(device, hidden, contract, query);
             observe?.Invoke(name + ".mlp.layers.1", query);
             observe?.Invoke(name + ".mlp", query);
             LayerNorm.Forward(device, tokens, norm3, tokens, add: query);

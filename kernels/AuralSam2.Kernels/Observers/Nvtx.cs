@@ -2,25 +2,15 @@ using System.Runtime.InteropServices;
 
 namespace AuralSam2.Kernels;
 
-/// <summary>Named ranges on the time line of a profiler.</summary>
-internal interface IOpRanges
-{
-    /// <summary>Opens a range inside the one that is open.</summary>
-    void Push(string op);
-
-    /// <summary>Closes the range that was opened last.</summary>
-    void Pop();
-}
-
 /// <summary>
 /// Ranges of NVIDIA's profilers, where their library is installed: Nsight Systems then shows which kernels belong to which op.
 /// </summary>
-internal sealed unsafe class Nvtx : IOpRanges
+internal sealed unsafe class Nvtx : IDeviceObserver
 {
     private static readonly nint PushRange;
     private static readonly nint PopRange;
 
-    private readonly Dictionary<string, nint> names = []; // in UTF-8 and never freed: there are as many as ops
+    private readonly Dictionary<string, nint> names = []; // in UTF-8 and never freed: there are as many as ops and modules
 
     static Nvtx()
     {
@@ -36,13 +26,25 @@ internal sealed unsafe class Nvtx : IOpRanges
     }
 
     /// <summary>Ranges for one device; null where the library is not installed.</summary>
-    public static IOpRanges? Open() => PushRange == 0 ? null : new Nvtx();
+    public static Nvtx? Open() => PushRange == 0 ? null : new Nvtx();
 
-    public void Push(string op)
+    bool IDeviceObserver.NeedsShape => false;
+
+    bool IDeviceObserver.NeedsDeviceTime => false;
+
+    void IDeviceObserver.BeginModule(string path, long timestamp) => Push(path);
+
+    void IDeviceObserver.EndModule(long timestamp) => Pop();
+
+    void IDeviceObserver.BeginOp(in OpInvocation call) => Push(call.Op);
+
+    void IDeviceObserver.EndOp(in OpInvocation call, in OpCost cost) => Pop();
+
+    private void Push(string range)
     {
-        if (!names.TryGetValue(op, out var name)) names.Add(op, name = Marshal.StringToCoTaskMemUTF8(op));
+        if (!names.TryGetValue(range, out var name)) names.Add(range, name = Marshal.StringToCoTaskMemUTF8(range));
         _ = ((delegate* unmanaged<nint, int>)PushRange)(name);
     }
 
-    public void Pop() => _ = ((delegate* unmanaged<int>)PopRange)();
+    private static void Pop() => _ = ((delegate* unmanaged<int>)PopRange)();
 }

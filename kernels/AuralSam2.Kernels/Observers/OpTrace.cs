@@ -6,11 +6,11 @@ using ILGPU;
 namespace AuralSam2.Kernels;
 
 /// <summary>
-/// Writes a line per op, launch, copy and synchronisation, ops indented by how deep they are: what ran last before a failure, and how
+/// Writes a line per module, op, launch and synchronisation, indented by how deep they are: what ran last before a failure, and how
 /// a model becomes kernels. On with <c>AURAL_TRACE=launches</c>, to the error stream.
 /// </summary>
 /// <param name="writer">Receives the lines as they happen.</param>
-internal sealed class OpTrace(TextWriter writer)
+internal sealed class OpTrace(TextWriter writer) : IDeviceObserver
 {
     /// <summary>The variable's other value, 1, belongs to the command: it shows where errors come from.</summary>
     public const string Variable = "AURAL_TRACE";
@@ -21,23 +21,34 @@ internal sealed class OpTrace(TextWriter writer)
     public static OpTrace? FromEnvironment() =>
         Environment.GetEnvironmentVariable(Variable) == "launches" ? new OpTrace(Console.Error) : null;
 
-    /// <summary>An op begins; its launches follow until <see cref="EndOp"/>.</summary>
-    public void BeginOp(string op, double flops, double bytes)
+    bool IDeviceObserver.NeedsShape => true;
+
+    bool IDeviceObserver.NeedsDeviceTime => false;
+
+    void IDeviceObserver.BeginModule(string path, long timestamp)
     {
-        Line(string.Create(CultureInfo.InvariantCulture, $"op {op}: {flops / 1e6:0.###} MFLOP, {bytes / 1e6:0.###} MB"));
+        Line(path);
         depth++;
     }
 
-    /// <summary>The op that began last ends.</summary>
-    public void EndOp() => depth--;
+    void IDeviceObserver.EndModule(long timestamp) => depth--;
+
+    /// <summary>An op begins; its launches follow until it ends.</summary>
+    void IDeviceObserver.BeginOp(in OpInvocation call)
+    {
+        Line(string.Create(CultureInfo.InvariantCulture, $"op {call.Op} {call.Shape}: {call.Flops / 1e6:0.###} MFLOP, {call.Bytes / 1e6:0.###} MB"));
+        depth++;
+    }
+
+    void IDeviceObserver.EndOp(in OpInvocation call, in OpCost cost) => depth--;
 
     /// <summary>A kernel is launched.</summary>
     public void Launch<TArguments>(GpuKernel<TArguments> kernel, long groups, int groupSize, int sharedFloats, in TArguments arguments)
         where TArguments : struct =>
         Line($"launch {kernel}: {groups} x {groupSize} threads, {sharedFloats * sizeof(float)} shared bytes{Describe(arguments)}");
 
-    /// <summary>A copy, or a synchronisation.</summary>
-    public void Event(string what) => Line(what);
+    /// <summary>The host waits for the device.</summary>
+    public void Synchronize() => Line("synchronize");
 
     private void Line(string text) => writer.WriteLine($"{new string(' ', 2 * depth)}{text}");
 
