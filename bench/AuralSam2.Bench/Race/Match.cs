@@ -18,10 +18,16 @@ internal sealed class Match : IDisposable
     private const string Float32 = "fp32";
     private const string Bfloat16 = "bf16";
 
-    /// <summary>A turn lasts about this long at least, in milliseconds: what is short is run many times.</summary>
-    private const double TurnMs = 20;
+    /// <summary>A turn is timed for about this long at least, in milliseconds: what is short is run many times.</summary>
+    private const double TurnMs = 30;
 
-    private const int MostRuns = 2000;
+    /// <summary>
+    /// A turn begins with runs for about this long, in milliseconds, that are not timed: after the pause, processors wake up, clocks rise and
+    /// caches fill, on every side.
+    /// </summary>
+    private const double WarmMs = 15;
+
+    private const int MostRuns = 10000;
 
     /// <summary>A pass over all sides that takes this long, in seconds, is no mere warm-up: it counts as a round.</summary>
     private const double LongPass = 20;
@@ -146,13 +152,13 @@ internal sealed class Match : IDisposable
         foreach (var side in sides)
         {
             Pause();
-            var first = side.Run(1);
-            side.Count = (int)Math.Clamp(TurnMs / Math.Max(first, 1e-6), 1, MostRuns);
-            side.FirstMs = first;
+            side.RunMs = side.Run(1);
+            // A first run says little about the ones that follow: a few more rough measures, each of more runs.
+            for (var i = 0; i < 3 && side.RunMs < WarmMs; i++) side.RunMs = side.Run(side.RunsIn(WarmMs / 3));
         }
 
         if (Stopwatch.GetElapsedTime(begin).TotalSeconds > LongPass)
-            foreach (var side in sides) side.Samples.Add(side.FirstMs);
+            foreach (var side in sides) side.Samples.Add(side.RunMs);
         else
             begin = Stopwatch.GetTimestamp();
         while (sides[0].Samples.Count < length.Rounds)
@@ -161,7 +167,8 @@ internal sealed class Match : IDisposable
             foreach (var side in sides)
             {
                 Pause();
-                side.Samples.Add(side.Run(side.Count));
+                if (side.RunMs < WarmMs) side.Run(side.RunsIn(WarmMs));
+                side.Samples.Add(side.Run(side.RunsIn(TurnMs)));
             }
         }
     }
@@ -184,10 +191,11 @@ internal sealed class Match : IDisposable
 
         public Samples Samples { get; } = new();
 
-        /// <summary>Runs in a turn.</summary>
-        public int Count { get; set; } = 1;
+        /// <summary>Milliseconds that a run takes, roughly.</summary>
+        public double RunMs { get; set; }
 
-        public double FirstMs { get; set; }
+        /// <summary>Runs that take about so many milliseconds; at least one.</summary>
+        public int RunsIn(double ms) => (int)Math.Clamp(ms / Math.Max(RunMs, 1e-6), 1, MostRuns);
 
         public double Run(int count) => run(count);
     }
