@@ -22,7 +22,7 @@ internal static class PeerParts
     [
         .. TrunkShape.Models.Select(model => $"trunk {model}"), .. TrunkShape.Models.Select(model => $"image encoder {model}"),
         "VGGish 5 s", "AuralFuser 5 frames", "mask decoder", "memory attention, 7 memories",
-        "tracked frame, 1 memory", "tracked frame, 7 memories", "clip of 5 frames, model t",
+        "tracked frame, 1 memory", "tracked frame, 7 memories", "clip of 5 frames, model t", "clip of 2 frames, model t",
     ];
 
     /// <summary>Loads a part.</summary>
@@ -46,7 +46,8 @@ internal static class PeerParts
             ["memory", "attention,", "7", "memories"] => MemoryAttention(parameters),
             ["tracked", "frame,", "1", "memory"] => TrackedFrame(framesBefore: 0, parameters),
             ["tracked", "frame,", "7", "memories"] => TrackedFrame(framesBefore: 15, parameters),
-            ["clip", "of", "5", "frames,", "model", var model] => Clip(TrunkShape.Of(model), parameters),
+            ["clip", "of", "5", "frames,", "model", var model] => Clip(TrunkShape.Of(model), Frames, parameters),
+            ["clip", "of", "2", "frames,", "model", var model] => Clip(TrunkShape.Of(model), frames: 2, parameters),
             _ => throw new ArgumentException($"no part '{part}'; there are {string.Join("; ", Names)}"),
         });
     }
@@ -116,11 +117,11 @@ internal static class PeerParts
         };
     }
 
-    private static Func<Tensor[]> Clip(TrunkShape shape, PeerParameters parameters)
+    private static Func<Tensor[]> Clip(TrunkShape shape, int frames, PeerParameters parameters)
     {
         var clip = new TorchClip(shape, ImageSize, parameters);
-        Tensor[] images = [.. Enumerable.Range(0, Frames).Select(t => Image($"bench.image.{t}", parameters))];
-        var examples = parameters.Input("bench.examples", 1, 2 * Frames, 96, 64, 1);
+        Tensor[] images = [.. Enumerable.Range(0, frames).Select(t => Image($"bench.image.{t}", parameters))];
+        var examples = parameters.Input("bench.examples", 1, 2 * frames, 96, 64, 1);
         return () => [clip.Forward(images, examples, FrameHeight, FrameWidth).Logits];
     }
 

@@ -15,6 +15,10 @@ namespace AuralSam2.Bench.Parts;
 internal sealed class ModelParts : IDisposable
 {
     private const int Frames = 5;
+
+    /// <summary>Frames of a clip that shows all that a clip does in little time: the second frame has a memory.</summary>
+    private const int ShortClip = 2;
+
     private const int FrameHeight = 360;
     private const int FrameWidth = 640;
 
@@ -70,7 +74,8 @@ internal sealed class ModelParts : IDisposable
         ("memory attention, 7 memories", MemoryAttention),
         ("tracked frame, 1 memory", () => TrackedFrame(framesBefore: 0)),
         ("tracked frame, 7 memories", () => TrackedFrame(framesBefore: MemoryBank.MaxPointers - 1)),
-        ($"clip of {Frames} frames, model {model.Name}", Clip),
+        ($"clip of {Frames} frames, model {model.Name}", () => Clip(Frames)),
+        ($"clip of {ShortClip} frames, model {model.Name}", () => Clip(ShortClip)),
     ];
 
     /// <summary>An image to the pyramid.</summary>
@@ -170,21 +175,21 @@ internal sealed class ModelParts : IDisposable
     }
 
     /// <summary>
-    /// Five images and their log-mel examples to masks at the size of the frames, on the host, as <see cref="AudioVisualPredictor"/> does
+    /// Images and their log-mel examples to masks at the size of the frames, on the host, as <see cref="AudioVisualPredictor"/> does
     /// it. Results: the logits that were cut at 0, <c>[frames, height * width]</c>.
     /// </summary>
-    private Func<Tensor[]> Clip()
+    private Func<Tensor[]> Clip(int frames)
     {
-        Tensor[] images = [.. Enumerable.Range(0, Frames).Select(t => Noise($"bench.image.{t}", 2, size, size, 3))];
-        var examples = Noise("bench.examples", 1, Frames, 2, LogMel.ExampleFrames, LogMel.Bands);
+        Tensor[] images = [.. Enumerable.Range(0, frames).Select(t => Noise($"bench.image.{t}", 2, size, size, 3))];
+        var examples = Noise("bench.examples", 1, frames, 2, LogMel.ExampleFrames, LogMel.Bands);
         return () =>
         {
-            var logits = device.Rent(Frames, FrameHeight * FrameWidth);
-            using var window = new ClipWindow(model.Network, Frames);
-            using var tracker = new SoundingObjectTracker(model.Network, Frames);
-            for (var t = 0; t < Frames; t++) window.Encode(t, images[t]);
-            window.Fuse(Frames, examples, text: default);
-            for (var t = 0; t < Frames; t++)
+            var logits = device.Rent(frames, FrameHeight * FrameWidth);
+            using var window = new ClipWindow(model.Network, frames);
+            using var tracker = new SoundingObjectTracker(model.Network, frames);
+            for (var t = 0; t < frames; t++) window.Encode(t, images[t]);
+            window.Fuse(frames, examples, text: default);
+            for (var t = 0; t < frames; t++)
             {
                 using var scope = device.Scope();
                 var selected = tracker.Track(window, t, t, isConditioning: t == 0, device.Rent(grid * grid, FpnNeck.Channels));

@@ -11,22 +11,26 @@ internal sealed class Field(Device device, string only)
 {
     private const string Model = "t";
 
+    private const string ShortClip = $"clip of 2 frames, model {Model}";
+
     /// <summary>What <see cref="ModelParts"/> cuts from a whole model; encoders need none.</summary>
     private static readonly string[] ModelPartNames =
     [
         "VGGish 5 s", "AuralFuser 5 frames", "mask decoder", "memory attention, 7 memories", "tracked frame, 1 memory", "tracked frame, 7 memories",
-        $"clip of 5 frames, model {Model}",
+        $"clip of 5 frames, model {Model}", ShortClip,
     ];
 
-    /// <summary>Parts that <c>quick</c> races; a trunk stands for its encoder.</summary>
+    /// <summary>Parts that <c>quick</c> races; a trunk stands for its encoder, two frames for a clip.</summary>
     private static readonly string[] QuickParts =
-        [$"trunk {Model}", "VGGish 5 s", "AuralFuser 5 frames", "mask decoder", "tracked frame, 7 memories", $"clip of 5 frames, model {Model}"];
+    [
+        $"trunk {Model}", "VGGish 5 s", "AuralFuser 5 frames", "mask decoder", "memory attention, 7 memories", "tracked frame, 1 memory", ShortClip,
+    ];
 
     /// <summary>The parts of the model; each is there until the next is asked for.</summary>
     /// <param name="quick">A selection.</param>
     public IEnumerable<IContestant> Parts(bool quick)
     {
-        bool IsWanted(string name) => Matches(name) && (!quick || QuickParts.Contains(name));
+        bool IsWanted(string name) => Matches(name) && (quick ? QuickParts.Contains(name) : name != ShortClip);
         foreach (var model in TrunkShape.Models)
         {
             var (trunk, encoder) = (IsWanted($"trunk {model}"), IsWanted($"image encoder {model}"));

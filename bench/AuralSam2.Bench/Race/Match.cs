@@ -9,8 +9,9 @@ namespace AuralSam2.Bench.Race;
 /// <param name="Threads">Threads of every side.</param>
 /// <param name="Rounds">Measured rounds of every side, after a warm-up; at least one.</param>
 /// <param name="Budget">Seconds after which no further round of a thing begins; the warm-up is not counted.</param>
+/// <param name="LongPass">A pass over all sides that takes this long, in seconds, is no mere warm-up: it counts as a round.</param>
 /// <param name="Fixture">Output of the official implementation that the peer's trunk must match; null checks nothing.</param>
-internal sealed record MatchLength(int Threads, int Rounds, double Budget, FileInfo? Fixture = null);
+internal sealed record MatchLength(int Threads, int Rounds, double Budget, double LongPass = 20, FileInfo? Fixture = null);
 
 /// <summary>The sides of a race, and one thing after another that they run in turns: A B C A B C.</summary>
 internal sealed class Match : IDisposable
@@ -28,9 +29,6 @@ internal sealed class Match : IDisposable
     private const double WarmMs = 15;
 
     private const int MostRuns = 10000;
-
-    /// <summary>A pass over all sides that takes this long, in seconds, is no mere warm-up: it counts as a round.</summary>
-    private const double LongPass = 20;
 
     /// <summary>
     /// Pause before each turn. The OpenMP threads of libtorch spin for some milliseconds after their work (see bench/README.md) and would take a
@@ -157,7 +155,7 @@ internal sealed class Match : IDisposable
             for (var i = 0; i < 3 && side.RunMs < WarmMs; i++) side.RunMs = side.Run(side.RunsIn(WarmMs / 3));
         }
 
-        if (Stopwatch.GetElapsedTime(begin).TotalSeconds > LongPass)
+        if (Stopwatch.GetElapsedTime(begin).TotalSeconds > length.LongPass)
             foreach (var side in sides) side.Samples.Add(side.RunMs);
         else
             begin = Stopwatch.GetTimestamp();

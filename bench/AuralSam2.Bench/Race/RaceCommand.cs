@@ -32,7 +32,7 @@ internal static class RaceCommand
             only, rounds, threads, alone, json, record, fixture,
         };
         command.SetAction(parsed => Run(
-            new MatchLength(parsed.GetValue(threads), parsed.GetValue(rounds), Budget: 60, parsed.GetValue(fixture)), parsed.GetValue(only)!,
+            new MatchLength(parsed.GetValue(threads), parsed.GetValue(rounds), Budget: 30, Fixture: parsed.GetValue(fixture)), parsed.GetValue(only)!,
             quick: false, parsed.GetValue(alone), parsed.GetValue(json), parsed.GetValue(record)));
         return command;
     }
@@ -42,7 +42,7 @@ internal static class RaceCommand
         var (only, threads, json, alone) = (Only(), Threads(), Json(), Alone());
         var command = new Command("quick", "the same for a selection, in less than five minutes") { only, threads, alone, json };
         command.SetAction(parsed => Run(
-            new MatchLength(parsed.GetValue(threads), Rounds: 5, Budget: 15), parsed.GetValue(only)!,
+            new MatchLength(parsed.GetValue(threads), Rounds: 5, Budget: 10, LongPass: 8), parsed.GetValue(only)!,
             quick: true, parsed.GetValue(alone), parsed.GetValue(json), record: false));
         return command;
     }
@@ -88,7 +88,7 @@ internal static class RaceCommand
         var late = 0;
         Console.WriteLine($"{Machine.Here().Cpu}, {length.Threads} threads, {match.Limits}");
         Console.WriteLine("medians in ms: ours, TorchSharp as installed, TorchSharp on the MKL fast path");
-        foreach (var contestant in field.Parts(quick).Concat(field.Ops(quick)))
+        foreach (var contestant in Contestants())
         {
             using (contestant)
             {
@@ -112,6 +112,10 @@ internal static class RaceCommand
         Summarise(Report());
         if (record) Record(Report());
         return 0;
+
+        // Should time run out, a part is missing rather than many ops.
+        IEnumerable<IContestant> Contestants() =>
+            quick ? field.Ops(quick).Concat(field.Parts(quick)) : field.Parts(quick).Concat(field.Ops(quick));
 
         RaceReport Report() => new(
             DateTime.UtcNow.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture), Machine.Here(),
