@@ -97,6 +97,7 @@ internal static class GemmCases
         yield return Of(new(4096, 256, 256) { Norm = true, Real = true }); // memory attention, q
         yield return Of(new(4096, 256, 2048) { Norm = true, Activation = Activation.Relu, Real = true }); // memory attention
         yield return Of(new(28736, 64, 256) { Real = true }); // memory attention, keys of 7 frames and 16 pointers
+        yield return Of(new(4096, 64, 256) { Real = true }); // memory attention, what was read of the memories
         yield return Of(new(4096, 256, 64) { Real = true }); // memory encoder, out
         yield return Of(new(4096, 256, 1024) { Norm = true, Real = true }); // AuralFuser, a block
         yield return Of(new(4096, 1024, 256) { ResidualRows = 4096, Real = true });
