@@ -97,7 +97,8 @@ internal static partial class TorchOps
             yield return new("values padded to the width of keys", () =>
             {
                 var padded = F.pad(Split(t["v"]), [0, width - valueWidth]);
-                return F.scaled_dot_product_attention(Split(t["q"]), Split(t["k"]), padded).narrow(-1, 0, valueWidth).transpose(1, 2).flatten(2);
+                var y = F.scaled_dot_product_attention(Split(t["q"]), Split(t["k"]), padded);
+                return y.narrow(-1, 0, valueWidth).transpose(1, 2).flatten(2);
             });
         }
 

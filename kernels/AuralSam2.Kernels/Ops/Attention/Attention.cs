@@ -13,7 +13,9 @@ public static class Attention
     /// <param name="k"><c>[batch, keys, heads * d]</c> or <c>[keys, heads * d]</c>.</param>
     /// <param name="v"><c>[batch, keys, heads * dv]</c> or <c>[keys, heads * dv]</c>.</param>
     /// <param name="y"><c>[batch, queries, heads * dv]</c> or <c>[queries, heads * dv]</c>.</param>
-    /// <param name="heads">Number of heads; head h owns columns h * d .. (h + 1) * d - 1 of q and k, h * dv .. (h + 1) * dv - 1 of v and y.</param>
+    /// <param name="heads">
+    /// Number of heads; head h owns columns h * d .. (h + 1) * d - 1 of q and k, and h * dv .. (h + 1) * dv - 1 of v and y.
+    /// </param>
     /// <exception cref="ArgumentException">The shapes disagree, or there are no keys.</exception>
     public static void Forward(Device device, Tensor q, Tensor k, Tensor v, Tensor y, int heads)
     {

@@ -106,7 +106,8 @@ internal sealed class MemoryAttention
                 Gemm.Forward(device, mixed, selfOut, x, new GemmFusion { Residual = x });
             }
 
-            Tensor query = device.Rent(tokens, Channels), key = device.Rent(keys.Rows, Channels), read = device.Rent(tokens, MemoryChannels);
+            Tensor query = device.Rent(tokens, Channels), key = device.Rent(keys.Rows, Channels);
+            var read = device.Rent(tokens, MemoryChannels);
             using (device.Module(crossPath))
             {
                 Gemm.Forward(device, x, crossQ, query, new GemmFusion { Norm = norm2 });
