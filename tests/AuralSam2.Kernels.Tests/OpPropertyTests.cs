@@ -49,8 +49,9 @@ public sealed class OpPropertyTests
             from keys in Gen.Int[1, 260]
             from heads in Gen.Int[1, 3]
             from headDim in Gen.Int[1, 100]
+            from valueDim in Gen.OneOf(Gen.Const(headDim), Gen.Int[1, 100])
             from gap in Gen.Int[0, 5]
-            select new AttentionShape(queries, keys, heads, headDim) { Batch = batch, Gap = gap };
+            select new AttentionShape(queries, keys, heads, headDim) { ValueDim = valueDim, Batch = batch, Gap = gap };
         Sample(shapes.Select(AttentionCases.Of), Tries / 3);
     }
 

@@ -90,6 +90,17 @@ internal static partial class TorchOps
         var heads = t.Integers(@"(\d+) heads of")[0];
         yield return new("scaled_dot_product_attention", () =>
             F.scaled_dot_product_attention(Split(t["q"]), Split(t["k"]), Split(t["v"])).transpose(1, 2).flatten(2));
+        long width = t["q"].shape[^1] / heads, valueWidth = t["v"].shape[^1] / heads;
+        if (valueWidth < width)
+        {
+            // On a processor PyTorch's fused kernel wants all three of one width.
+            yield return new("values padded to the width of keys", () =>
+            {
+                var padded = F.pad(Split(t["v"]), [0, width - valueWidth]);
+                var y = F.scaled_dot_product_attention(Split(t["q"]), Split(t["k"]), padded);
+                return y.narrow(-1, 0, valueWidth).transpose(1, 2).flatten(2);
+            });
+        }
 
         Tensor Split(Tensor x)
         {

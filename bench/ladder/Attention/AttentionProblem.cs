@@ -40,7 +40,7 @@ internal sealed class AttentionProblem : Problem
     public float Scale => 1 / MathF.Sqrt(HeadDim);
 
     /// <inheritdoc/>
-    public override double Flops => Attention.Flops(Tokens, Tokens, Channels);
+    public override double Flops => Attention.Flops(Tokens, Tokens, Channels, Channels);
 
     /// <remarks>Two sums over tokens, of weights and of weighted values, in the first rungs each a single chain; and the scores.</remarks>
     public override double Budget => (2 * ReferenceMath.SumBudget(Tokens)) + ReferenceMath.SumBudget(HeadDim);

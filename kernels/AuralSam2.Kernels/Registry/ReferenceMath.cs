@@ -85,7 +85,7 @@ internal static class ReferenceMath
         var top = scores.Max();
         var weights = scores.Select(s => Math.Exp(s - top)).ToArray();
         var sum = weights.Sum();
-        var y = new double[q.Length];
+        var y = new double[values[0].Length];
         for (var k = 0; k < weights.Length; k++)
             for (var c = 0; c < y.Length; c++) y[c] += weights[k] / sum * values[k][c];
         return y;

@@ -13,13 +13,15 @@ public sealed class FlashAttentionTests
 
     /// <summary>As many threads as a GPU has: rows, lanes and slices as there.</summary>
     [Theory]
-    [InlineData(70, 70, 2, 20, 0)] // two blocks of queries and of keys, two slices of channels, the second of one quad
-    [InlineData(33, 66, 1, 72, 4)]
-    [InlineData(17, 35, 1, 132, 0)]
-    public async Task FullGroupsAgreeWithReference(int queries, int keys, int heads, int headDim, int gap)
+    [InlineData(70, 70, 2, 20, 20, 0)] // two blocks of queries and of keys, two slices of channels, the second of one quad
+    [InlineData(33, 66, 1, 72, 72, 4)]
+    [InlineData(17, 35, 1, 132, 132, 0)]
+    [InlineData(17, 70, 1, 132, 36, 0)] // values narrower than queries and keys
+    [InlineData(9, 35, 2, 20, 100, 0)] // and wider
+    public async Task FullGroupsAgreeWithReference(int queries, int keys, int heads, int headDim, int valueDim, int gap)
     {
         using var device = new EmulatorDevice(EmulatorDevice.LargestGroup);
-        var subject = AttentionCases.Of(new(queries, keys, heads, headDim) { Gap = gap });
+        var subject = AttentionCases.Of(new(queries, keys, heads, headDim) { ValueDim = valueDim, Gap = gap });
         var outcome = await Task.Run(() => OpRunner.Check(device, subject)).WaitAsync(TimeSpan.FromMinutes(2));
         Assert.True(outcome.Ok, outcome.ToString());
     }
@@ -30,10 +32,11 @@ public sealed class FlashAttentionTests
     {
         foreach (var threads in new[] { 1, 2, 4, 16, 64, 128 })
             foreach (var headDim in new[] { 1, 5, 16, 32, 56, 64, 65, 72, 96, 97, 128, 256, 300, 512, 1000 })
-                foreach (var queries in new[] { 1, 7, 49, 196, 4096 })
-                    foreach (var keys in new[] { 1, 16, 49, 64, 196, 1000, 28736 })
-                        foreach (var corners in new[] { 1, 4 })
-                            Check(new(3, 2, queries, keys, headDim, corners), FlashWidth.For(headDim), threads);
+                foreach (var valueDim in new[] { headDim, 5, 64, 88, 256, 600 })
+                    foreach (var queries in new[] { 1, 7, 49, 196, 4096 })
+                        foreach (var keys in new[] { 1, 16, 49, 64, 196, 1000, 28736 })
+                            foreach (var corners in new[] { 1, 4 })
+                                Check(new(3, 2, queries, keys, headDim, valueDim, corners), FlashWidth.For(valueDim), threads);
 
         static void Check(FlashShape shape, FlashWidth width, int threads)
         {
@@ -52,14 +55,14 @@ public sealed class FlashAttentionTests
     }
 
     [Theory]
-    [InlineData(1, 4096, 28736, 256)] // memory attention
-    [InlineData(1, 4096, 4096, 256)]
-    [InlineData(8, 8, 4096, 16)] // tokens of the decoder
-    [InlineData(4, 4096, 4096, 96)] // Hiera t, global
-    public void LargeMachinesShareTheKeys(int heads, int queries, int keys, int headDim)
+    [InlineData(1, 4096, 28736, 256, 64)] // memory attention, cross
+    [InlineData(1, 4096, 4096, 256, 256)] // and self
+    [InlineData(8, 8, 4096, 16, 16)] // tokens of the decoder
+    [InlineData(4, 4096, 4096, 96, 96)] // Hiera t, global
+    public void LargeMachinesShareTheKeys(int heads, int queries, int keys, int headDim, int valueDim)
     {
-        var width = FlashWidth.For(headDim);
-        var plan = FlashPlan.For(new(1, heads, queries, keys, headDim, 1), width, width.Threads, H200);
+        var width = FlashWidth.For(valueDim);
+        var plan = FlashPlan.For(new(1, heads, queries, keys, headDim, valueDim, 1), width, width.Threads, H200);
         Assert.Equal(1, plan.Passes);
         Assert.True(plan.Splits > 1, $"{plan.Splits} splits");
         Assert.InRange(plan.Groups, H200, long.MaxValue);
@@ -72,7 +75,7 @@ public sealed class FlashAttentionTests
     {
         using var device = new EmulatorDevice(groupSize);
         var subject = OpRegistry.Cases.Single(c => c.ToString() == "Attention: 3 queries, 300 keys, 1 heads of 16");
-        var plan = FlashPlan.For(new(1, 1, 3, 300, 16, 1), FlashWidth.Narrow, groupSize, device.Accelerator.NumMultiprocessors);
+        var plan = FlashPlan.For(new(1, 1, 3, 300, 16, 16, 1), FlashWidth.Narrow, groupSize, device.Accelerator.NumMultiprocessors);
         Assert.True(subject.Tiny && plan.Splits > 1);
         var first = OpRunner.Outputs(device, subject)[0];
         var again = OpRunner.Outputs(device, subject)[0];

@@ -5,6 +5,9 @@ namespace AuralSam2.Kernels.Ops;
 /// <summary>Attention between sequences; <see cref="Batch"/> 0 means operands without a batch dimension.</summary>
 internal sealed record AttentionShape(int Queries, int Keys, int Heads, int HeadDim)
 {
+    /// <summary>Channels of a head's values.</summary>
+    public int ValueDim { get; init; } = HeadDim;
+
     public int Batch { get; init; }
 
     /// <summary>Floats between rows: q, k and v as slices of a fused qkv.</summary>
@@ -18,7 +21,7 @@ internal sealed record AttentionShape(int Queries, int Keys, int Heads, int Head
 
     public override string ToString() =>
         $"{(Batch == 0 ? "" : $"{Batch} x ")}{Queries} queries, {Keys} keys, {Heads} heads of {HeadDim}" +
-        $"{(Gap == 0 ? "" : ", strided")}{(Scale == 1 ? "" : $", q to {Scale}")}";
+        $"{(ValueDim == HeadDim ? "" : $", values of {ValueDim}")}{(Gap == 0 ? "" : ", strided")}{(Scale == 1 ? "" : $", q to {Scale}")}";
 }
 
 /// <summary>Attention of sequences: all head dimensions of the model, ragged queries and keys, and the flow from key block to key block.</summary>
@@ -38,6 +41,13 @@ internal static class AttentionCases
         yield return Of(new(7, 11, 2, 68) { Gap = 4 }) with { Tiny = true }; // the kernel for heads up to 96, an odd number of quads
         yield return Of(new(3, 21, 1, 132)) with { Tiny = true }; // the one for wider heads
         yield return Of(new(2, 9, 1, 400)) with { Tiny = true }; // wider than what a GPU keeps in registers
+        yield return Of(new(5, 9, 1, 20) { ValueDim = 8 }) with { Tiny = true }; // narrower values
+        yield return Of(new(3, 70, 2, 4) { ValueDim = 12 }) with { Tiny = true }; // wider ones
+        yield return Of(new(4, 7, 3, 7) { Batch = 2, Gap = 3, ValueDim = 5 }) with { Tiny = true }; // neither of whole quads
+        yield return Of(new(4, 9, 2, 8) { Batch = 2, Gap = 4, ValueDim = 3 }) with { Tiny = true }; // only queries and keys are
+        yield return Of(new(4, 9, 2, 6) { Gap = 4, ValueDim = 8 }) with { Tiny = true }; // only values are
+        yield return Of(new(2, 150, 1, 132) { ValueDim = 4 }) with { Tiny = true }; // wide queries in the kernel for narrow values; splits
+        yield return Of(new(2, 9, 1, 8) { ValueDim = 272 }) with { Tiny = true }; // several passes over values, few channels of queries
         yield return Of(new(5, 70, 1, 8) { Scale = 200, Budget = 1e-4 }) with { Tiny = true }; // scores of several hundred
         yield return Of(new(65, 65, 2, 16) { Gap = 64 });
         yield return Of(new(17, 97, 2, 32) { Batch = 2 });
@@ -47,6 +57,8 @@ internal static class AttentionCases
         yield return Of(new(11, 1030, 1, 96)); // three blocks of keys, the last with 6
         yield return Of(new(70, 203, 1, 256)); // two blocks
         yield return Of(new(3, 3073, 1, 16)); // the last block is one key
+        yield return Of(new(66, 601, 1, 256) { ValueDim = 64 }); // three blocks
+        yield return Of(new(9, 333, 2, 40) { Batch = 2, Gap = 2, ValueDim = 88 });
         // Scores up to +-600: an error of half a unit in the last place of such a score is 3e-5, and so is the relative error of its exponential.
         yield return Of(new(20, 1030, 1, 96) { Scale = 60, Budget = 3e-5 });
 
@@ -54,7 +66,7 @@ internal static class AttentionCases
         yield return Of(new(4096, 4096, 8, 56) { Gap = 896 }) with { Real = true }; // b+
         yield return Of(new(4096, 4096, 8, 72) { Gap = 1152 }) with { Real = true }; // l
         yield return Of(new(4096, 4096, 1, 256)) with { Real = true }; // memory attention, self
-        yield return Of(new(4096, 28736, 1, 256)) with { Real = true }; // memory attention, 7 frames and 16 pointers
+        yield return Of(new(4096, 28736, 1, 256) { ValueDim = 64 }) with { Real = true }; // memory attention, 7 frames and 16 pointers
         yield return Of(new(8, 8, 8, 32)) with { Real = true }; // decoder, tokens
         yield return Of(new(8, 4096, 8, 16)) with { Real = true }; // decoder, tokens to image
         yield return Of(new(4096, 8, 8, 16)) with { Real = true }; // decoder, image to tokens
@@ -63,8 +75,8 @@ internal static class AttentionCases
 
     public static OpCase Of(AttentionShape s)
     {
-        var channels = s.Heads * s.HeadDim;
-        int[] Shape(int rows) => s.Batch == 0 ? [rows, channels] : [s.Batch, rows, channels];
+        var (channels, valueChannels) = (s.Heads * s.HeadDim, s.Heads * s.ValueDim);
+        int[] Shape(int rows, int columns) => s.Batch == 0 ? [rows, columns] : [s.Batch, rows, columns];
         var batch = Math.Max(1, s.Batch);
         return new OpCase
         {
@@ -72,13 +84,13 @@ internal static class AttentionCases
             Label = s.ToString(),
             Operands =
             [
-                new("q", OperandRole.Input, Shape(s.Queries), s.Scale, RowGap: s.Gap),
-                new("k", OperandRole.Input, Shape(s.Keys), RowGap: s.Gap),
-                new("v", OperandRole.Input, Shape(s.Keys), RowGap: s.Gap),
-                new("y", OperandRole.Output, Shape(s.Queries), RowGap: s.Gap),
+                new("q", OperandRole.Input, Shape(s.Queries, channels), s.Scale, RowGap: s.Gap),
+                new("k", OperandRole.Input, Shape(s.Keys, channels), RowGap: s.Gap),
+                new("v", OperandRole.Input, Shape(s.Keys, valueChannels), RowGap: s.Gap),
+                new("y", OperandRole.Output, Shape(s.Queries, valueChannels), RowGap: s.Gap),
             ],
-            Flops = Attention.Flops((double)batch * s.Queries, s.Keys, channels),
-            Bytes = 8.0 * batch * channels * ((double)s.Queries + s.Keys),
+            Flops = Attention.Flops((double)batch * s.Queries, s.Keys, channels, valueChannels),
+            Bytes = 4.0 * batch * (channels + valueChannels) * ((double)s.Queries + s.Keys),
             Budget = s.Budget > 0 ? s.Budget : ReferenceMath.SumBudget(s.Keys) + ReferenceMath.SumBudget(s.HeadDim),
             Bind = (device, t) => new OpCall(() => Attention.Forward(device, t[0], t[1], t[2], t[3], s.Heads)),
             Reference = v =>
@@ -87,14 +99,14 @@ internal static class AttentionCases
                 {
                     for (var h = 0; h < s.Heads; h++)
                     {
-                        double[] Head(double[] from, int rows, int row) =>
-                            from.AsSpan(((((b * rows) + row) * s.Heads) + h) * s.HeadDim, s.HeadDim).ToArray();
-                        var keys = Enumerable.Range(0, s.Keys).Select(r => Head(v[1], s.Keys, r)).ToArray();
-                        var values = Enumerable.Range(0, s.Keys).Select(r => Head(v[2], s.Keys, r)).ToArray();
+                        double[] Head(double[] from, int rows, int row, int dim) =>
+                            from.AsSpan(((((b * rows) + row) * s.Heads) + h) * dim, dim).ToArray();
+                        var keys = Enumerable.Range(0, s.Keys).Select(r => Head(v[1], s.Keys, r, s.HeadDim)).ToArray();
+                        var values = Enumerable.Range(0, s.Keys).Select(r => Head(v[2], s.Keys, r, s.ValueDim)).ToArray();
                         for (var r = 0; r < s.Queries; r++)
                         {
-                            var y = ReferenceMath.Attend(Head(v[0], s.Queries, r), keys, values);
-                            y.CopyTo(v[3], ((((b * s.Queries) + r) * s.Heads) + h) * s.HeadDim);
+                            var y = ReferenceMath.Attend(Head(v[0], s.Queries, r, s.HeadDim), keys, values);
+                            y.CopyTo(v[3], ((((b * s.Queries) + r) * s.Heads) + h) * s.ValueDim);
                         }
                     }
                 }

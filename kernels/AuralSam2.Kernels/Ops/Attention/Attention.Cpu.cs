@@ -6,24 +6,22 @@ namespace AuralSam2.Kernels.Ops;
 /// </summary>
 internal static unsafe class AttentionCpu
 {
-    /// <summary>
-    /// Keys of a block times head dimension: the block's keys and values take a third of a megabyte, a third of the second-level cache.
-    /// </summary>
-    private const int KeyBlockFloats = 48 << 10;
+    /// <summary>Keys and values of a block: a third of a megabyte, a third of the second-level cache.</summary>
+    private const int KeyBlockFloats = 96 << 10;
 
     /// <summary>Softmax attention, or, with a <paramref name="linearScale"/>, the plain product (scale q k^T) v.</summary>
     public static void Run(CpuDevice device, Tensor q, Tensor k, Tensor v, Tensor y, int heads, int batch, float? linearScale = null)
     {
         if (q.Rows == 0) return;
-        var d = q.Columns / heads;
+        var (d, dv) = (q.Columns / heads, v.Columns / heads);
         var (queries, keys) = (q.Rows / batch, k.Rows / batch);
-        var dPadded = FlashTile.Padded(d);
-        var keyBlock = Math.Min(FlashTile.Padded(keys), Math.Max(48, KeyBlockFloats / dPadded / 48 * 48));
+        var (dPadded, dvPadded) = (FlashTile.Padded(d), FlashTile.Padded(dv));
+        var keyBlock = Math.Min(FlashTile.Padded(keys), Math.Max(48, KeyBlockFloats / (dPadded + dvPadded) / 48 * 48));
         var keyBlocks = (keys + keyBlock - 1) / keyBlock;
         var packedFloats = (long)FlashTile.Padded(keys) * d;
         using var scope = device.Scope();
         var packed = device.Rent(batch * heads, checked((int)packedFloats));
-        var values = device.Rent(batch * heads, keys, dPadded);
+        var values = device.Rent(batch * heads, keys, dvPadded);
         device.Pool.For(batch * heads * keyBlocks, (item, _) =>
         {
             var (sequence, block) = (item / keyBlocks, item % keyBlocks);
@@ -35,8 +33,8 @@ internal static unsafe class AttentionCpu
             for (var i = 0; i < count; i++) rows[i] = source + ((nint)i * k.RowStride);
             FlashTile.PackKeys(device.Isa, rows, count, d, packed.Pointer + (sequence * (nint)packedFloats) + ((nint)first * d));
             CopyPadded(
-                count, d, v.Pointer + ((nint)((b * keys) + first) * v.RowStride) + (h * d), v.RowStride,
-                values.Pointer + (((nint)sequence * keys) + first) * dPadded, dPadded);
+                count, dv, v.Pointer + ((nint)((b * keys) + first) * v.RowStride) + (h * dv), v.RowStride,
+                values.Pointer + (((nint)sequence * keys) + first) * dvPadded, dvPadded);
         });
 
         var queryBlocks = (queries + FlashTile.MaxQueries - 1) / FlashTile.MaxQueries;
@@ -46,8 +44,8 @@ internal static unsafe class AttentionCpu
             var (b, h) = (sequence / heads, sequence % heads);
             var first = block * FlashTile.MaxQueries;
             var count = Math.Min(FlashTile.MaxQueries, queries - first);
-            var scratch = device.Scratch(worker, FlashTile.MaxQueries * ((2 * (nint)dPadded) + FlashTile.Padded(keyBlock)));
-            var gathered = scratch + (FlashTile.MaxQueries * (nint)dPadded);
+            var scratch = device.Scratch(worker, FlashTile.MaxQueries * ((nint)dPadded + dvPadded + FlashTile.Padded(keyBlock)));
+            var gathered = scratch + (FlashTile.MaxQueries * (nint)dvPadded);
             CopyPadded(count, d, q.Pointer + ((nint)((b * queries) + first) * q.RowStride) + (h * d), q.RowStride, gathered, dPadded);
             FlashTile.Run(device.Isa, new FlashTile.Block
             {
@@ -55,18 +53,19 @@ internal static unsafe class AttentionCpu
                 StrideQ = dPadded,
                 Queries = count,
                 PackedKeys = packed.Pointer + (sequence * (nint)packedFloats),
-                V = values.Pointer + ((nint)sequence * keys * dPadded),
-                StrideV = dPadded,
+                V = values.Pointer + ((nint)sequence * keys * dvPadded),
+                StrideV = dvPadded,
                 Keys = keys,
                 KeyBlock = keyBlock,
                 HeadDim = d,
+                ValueDim = dv,
                 LinearScale = linearScale ?? 0,
                 Output = scratch,
                 Scores = gathered + (FlashTile.MaxQueries * (nint)dPadded),
             });
-            var target = y.Pointer + ((nint)((b * queries) + first) * y.RowStride) + (h * d);
+            var target = y.Pointer + ((nint)((b * queries) + first) * y.RowStride) + (h * dv);
             for (var i = 0; i < count; i++)
-                new ReadOnlySpan<float>(scratch + (i * (nint)dPadded), d).CopyTo(new Span<float>(target + ((nint)i * y.RowStride), d));
+                new ReadOnlySpan<float>(scratch + (i * (nint)dvPadded), dv).CopyTo(new Span<float>(target + ((nint)i * y.RowStride), dv));
         });
     }
 

@@ -20,7 +20,7 @@ internal static class AttentionGpu
         var (queries, keys) = (q.Rows / batch, k.Rows / batch);
         Kernels.Run(
             device, (q, k, v, y), padding: default, new SequenceMap(queries, keys),
-            new FlashShape(batch, heads, queries, keys, q.Columns / heads, Corners: 1), linearScale);
+            new FlashShape(batch, heads, queries, keys, q.Columns / heads, v.Columns / heads, Corners: 1), linearScale);
     }
 
     internal static void Attend64(FlashArguments<SequenceMap> arguments) => new FlashGroup<SequenceMap>(arguments).AttendNarrow();

@@ -40,14 +40,16 @@ internal readonly record struct FlashArguments<TMap>(
     where TMap : unmanaged, ITokenMap;
 
 /// <summary>Rows of q, k, v or y.</summary>
+/// <param name="headDim">Channels of a head.</param>
 /// <param name="rows">The rows.</param>
 /// <param name="quads">The same in quads; empty where rows or heads do not consist of whole, aligned quads.</param>
 /// <param name="quadStride">Quads from row to row; 0 where there are none.</param>
 /// <param name="padding">The row of a padding token.</param>
 /// <param name="paddingQuads">The same in quads.</param>
 internal readonly struct TokenRows(
-    RowView rows, ArrayView<Float4> quads, int quadStride, ArrayView<float> padding, ArrayView<Float4> paddingQuads)
+    int headDim, RowView rows, ArrayView<Float4> quads, int quadStride, ArrayView<float> padding, ArrayView<Float4> paddingQuads)
 {
+    public readonly int HeadDim = headDim;
     public readonly RowView Rows = rows;
     public readonly ArrayView<Float4> Quads = quads;
     public readonly int QuadStride = quadStride;

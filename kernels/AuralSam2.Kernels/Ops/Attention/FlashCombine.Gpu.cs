@@ -63,7 +63,7 @@ internal static class FlashCombine
     public static (int QuadBits, int SplitBits) Ranks(FlashPlan plan, int threads)
     {
         var bits = BitOperations.Log2((uint)threads);
-        var quadBits = Math.Min(bits, CeilingLog2(plan.HeadQuads));
+        var quadBits = Math.Min(bits, CeilingLog2(plan.ValueQuads));
         return (quadBits, Math.Min(bits - quadBits, CeilingLog2(plan.Splits)));
     }
 
@@ -79,15 +79,15 @@ internal static class FlashCombine
         var (query, sequenceAndHead) = (row % shape.Queries, row / shape.Queries);
         var (sequence, head) = (sequenceAndHead / shape.Heads, sequenceAndHead % shape.Heads);
         var output = row < plan.PartialRows ? arguments.Map.Output(sequence, query) : -1;
-        for (var quad0 = 0; quad0 < plan.HeadQuads; quad0 += 1 << arguments.QuadBits)
+        for (var quad0 = 0; quad0 < plan.ValueQuads; quad0 += 1 << arguments.QuadBits)
         {
             var quad = quad0 + (thread.Index & ((1 << arguments.QuadBits) - 1));
-            var stores = output >= 0 && quad < plan.HeadQuads;
+            var stores = output >= 0 && quad < plan.ValueQuads;
             var part = FlashPart.None;
             for (var split = rank; stores && split < plan.Splits; split += 1 << arguments.SplitBits)
             {
                 var from = plan.PartialRow(split, sequence, head, query);
-                var total = arguments.Partials[((long)from * plan.HeadQuads) + quad];
+                var total = arguments.Partials[((long)from * plan.ValueQuads) + quad];
                 part = part.With(arguments.Softmax != 0
                     ? new(arguments.Statistics[2 * from], arguments.Statistics[(2 * from) + 1], total)
                     : new(0f, 1f, total));
@@ -114,16 +114,16 @@ internal static class FlashCombine
     private static void Store<TMap>(CombineArguments<TMap> arguments, int row, int head, int quad, FlashPart part)
         where TMap : unmanaged, ITokenMap
     {
-        var (y, headDim) = (arguments.Y, arguments.Plan.Shape.HeadDim);
+        var y = arguments.Y;
         var factor = arguments.Softmax != 0 ? 1f / part.Sum : 1f;
         var value = new Float4(part.Total.X * factor, part.Total.Y * factor, part.Total.Z * factor, part.Total.W * factor);
         if (y.QuadStride > 0)
         {
-            y.Quads[(row * y.QuadStride) + (head * arguments.Plan.HeadQuads) + quad] = value;
+            y.Quads[(row * y.QuadStride) + (head * arguments.Plan.ValueQuads) + quad] = value;
             return;
         }
 
-        var (column, channels) = ((head * headDim) + (4 * quad), headDim - (4 * quad));
+        var (column, channels) = ((head * y.HeadDim) + (4 * quad), y.HeadDim - (4 * quad));
         y.Rows[row, column] = value.X;
         if (channels > 1) y.Rows[row, column + 1] = value.Y;
         if (channels > 2) y.Rows[row, column + 2] = value.Z;

@@ -102,7 +102,7 @@ internal readonly struct FlashGroup<TMap>
             }
 
             var last = key0 + plan.BlockKeys >= end;
-            for (var quad0 = 0; quad0 < plan.HeadQuads; quad0 += plan.PassQuads)
+            for (var quad0 = 0; quad0 < plan.ValueQuads; quad0 += plan.PassQuads)
             {
                 outputs.Scale(shrink);
                 for (var key = 0; key < count; key += plan.ValueKeys, stage++)
@@ -239,7 +239,7 @@ internal readonly struct FlashGroup<TMap>
         {
             var key = (block >> plan.LaneBits) & ((1 << plan.ValueQuadBits) - 1);
             var quad = (block & (plan.Lanes - 1)) + (block >> (plan.LaneBits + plan.ValueQuadBits) << plan.LaneBits);
-            if (key >= fours || quad0 + quad >= plan.HeadQuads) continue;
+            if (key >= fours || quad0 + quad >= plan.ValueQuads) continue;
             var table = plan.KeyTableAt + (key0 / 4) + key;
             var at = target + (4 * key * plan.PassQuads) + quad;
             if (arguments.WholeQuads == 0)
@@ -267,9 +267,9 @@ internal readonly struct FlashGroup<TMap>
             for (var c = 0; c < 4; c++)
             {
                 var value = 0f;
-                if (channel + c < plan.Shape.HeadDim)
+                if (channel + c < tokens.HeadDim)
                 {
-                    var column = (head * plan.Shape.HeadDim) + channel + c;
+                    var column = (head * tokens.HeadDim) + channel + c;
                     value = tokens.Element<TMap>(rows[(4 * table) + token], column);
                     for (var corner = 1; corner < corners; corner++)
                     {
@@ -304,7 +304,7 @@ internal readonly struct FlashGroup<TMap>
     private Quad Load(TokenRows tokens, int table, int quad)
     {
         var rows = tables[table];
-        quad += head * plan.HeadQuads;
+        quad += head * (tokens.HeadDim >> 2);
         var block = new Quad(
             tokens.Quad(rows.Row0, quad), tokens.Quad(rows.Row1, quad), tokens.Quad(rows.Row2, quad), tokens.Quad(rows.Row3, quad));
         if (!TMap.HasPadding || (rows.Row0 | rows.Row1 | rows.Row2 | rows.Row3) >= 0) return block;
@@ -334,7 +334,7 @@ internal readonly struct FlashGroup<TMap>
         var factors = arguments.Combines == 0 && arguments.Softmax != 0 ? sum.Reciprocal() : Octet.All(1f);
         var (left, right) = (tables[plan.OutputTableAt + (2 * row)], tables[plan.OutputTableAt + (2 * row) + 1]);
         var target = new FlashTarget<TMap>(
-            arguments.Target, arguments.TargetStride, head * arguments.TargetHead, plan.HeadQuads, left, right);
+            arguments.Target, arguments.TargetStride, head * arguments.TargetHead, plan.ValueQuads, left, right);
         outputs.StoreQueries(target, factors, quad0 + First<TOutputs>(), Step<TOutputs>());
         if (arguments.Combines == 0 || lane > 0 || quad0 > 0) return;
         var maximum = Read(plan.MaximaAt + own);

@@ -9,9 +9,10 @@ namespace AuralSam2.Kernels.Ops;
 /// <param name="Heads">Heads of each.</param>
 /// <param name="Queries">Queries of a sequence.</param>
 /// <param name="Keys">Keys of a sequence.</param>
-/// <param name="HeadDim">Channels of a head, d.</param>
+/// <param name="HeadDim">Channels of a head's queries and keys.</param>
+/// <param name="ValueDim">Channels of a head's values and results.</param>
 /// <param name="Corners">Tokens whose maximum is a query.</param>
-internal readonly record struct FlashShape(int Sequences, int Heads, int Queries, int Keys, int HeadDim, int Corners);
+internal readonly record struct FlashShape(int Sequences, int Heads, int Queries, int Keys, int HeadDim, int ValueDim, int Corners);
 
 /// <summary>
 /// How an attention kernel cuts its work: who owns which sums, the blocks of queries and keys, and what lies where in shared memory. All
@@ -35,8 +36,11 @@ internal readonly struct FlashPlan
 
     public readonly FlashShape Shape;
 
-    /// <summary>Quads of a head, the last one perhaps not full.</summary>
+    /// <summary>Quads of a query or a key, the last one perhaps not full.</summary>
     public readonly int HeadQuads;
+
+    /// <summary>Quads of a value, likewise.</summary>
+    public readonly int ValueQuads;
 
     /// <summary>Rows of threads: a power of two.</summary>
     public readonly int Rows;
@@ -115,7 +119,7 @@ internal readonly struct FlashPlan
     private FlashPlan(FlashShape shape, FlashWidth width, int rowBits, int laneBits, int depth, int blockKeys, int splitKeys)
     {
         Shape = shape;
-        HeadQuads = (shape.HeadDim + 3) / 4;
+        (HeadQuads, ValueQuads) = ((shape.HeadDim + 3) / 4, (shape.ValueDim + 3) / 4);
         (RowBits, Rows, LaneBits, Lanes, Threads) = (rowBits, 1 << rowBits, laneBits, 1 << laneBits, 1 << (rowBits + laneBits));
         (BlockQueries, QueryQuads, QueryQuadBits) = (8 * Rows, 2 * Rows, rowBits + 1);
         QueryBlocks = (shape.Queries + BlockQueries - 1) / BlockQueries;
@@ -148,7 +152,7 @@ internal readonly struct FlashPlan
     public int PartialRows => Shape.Sequences * Shape.Heads * Shape.Queries;
 
     /// <summary>Passes over the weights.</summary>
-    public int Passes => (HeadQuads + PassQuads - 1) / PassQuads;
+    public int Passes => (ValueQuads + PassQuads - 1) / PassQuads;
 
     /// <summary>Cuts the work.</summary>
     /// <param name="shape">What is computed.</param>

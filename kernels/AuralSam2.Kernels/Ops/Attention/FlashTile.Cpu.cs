@@ -9,8 +9,8 @@ namespace AuralSam2.Kernels.Ops;
 /// weighted sum of values, all in cache. Shared by attention over sequences and over windows.
 /// </summary>
 /// <remarks>
-/// Exponentials are powers of two: 1/sqrt(d) and log2(e) are one factor. Rows are padded to whole tiles and head dimensions to whole
-/// vectors by the callers, so that no tile has a ragged edge; padded keys are masked before the maximum.
+/// Exponentials are powers of two: 1/sqrt(d) and log2(e) are one factor. Rows are padded to whole tiles and values to whole vectors by
+/// the callers, so that no tile has a ragged edge; padded keys are masked before the maximum.
 /// </remarks>
 internal static unsafe class FlashTile
 {
@@ -31,19 +31,24 @@ internal static unsafe class FlashTile
         /// <summary>Keys of all blocks, each block as panels <c>[k][column]</c> from <see cref="PackKeys"/>.</summary>
         public float* PackedKeys;
 
-        /// <summary>Values <c>[Keys, Padded(HeadDim)]</c>, zero beyond the head.</summary>
+        /// <summary>Values <c>[Keys, Padded(ValueDim)]</c>, zero beyond the head.</summary>
         public float* V;
         public nint StrideV;
         public int Keys;
 
         /// <summary>Keys per block.</summary>
         public int KeyBlock;
+
+        /// <summary>Channels of a query and of a key.</summary>
         public int HeadDim;
+
+        /// <summary>Channels of a value and of a result.</summary>
+        public int ValueDim;
 
         /// <summary>When not 0: no softmax, the scores times this factor are the weights.</summary>
         public float LinearScale;
 
-        /// <summary>Result <c>[Queries padded to a tile, Padded(HeadDim)]</c>.</summary>
+        /// <summary>Result <c>[Queries padded to a tile, Padded(ValueDim)]</c>.</summary>
         public float* Output;
 
         /// <summary>Scratch <c>[Queries padded to a tile, Padded(KeyBlock)]</c>.</summary>
@@ -130,7 +135,7 @@ internal static unsafe class FlashTile
     {
         var scale = MathF.Log2(MathF.E) / MathF.Sqrt(b.HeadDim);
         var rows = (b.Queries + S.TileRows - 1) / S.TileRows * S.TileRows;
-        nint strideO = Padded(b.HeadDim);
+        nint strideO = Padded(b.ValueDim);
         float* maxima = stackalloc float[MaxQueries], sums = stackalloc float[MaxQueries];
         for (var i = 0; i < b.Queries; i++)
         {
@@ -178,13 +183,13 @@ internal static unsafe class FlashTile
         }
     }
 
-    /// <summary>Output[rows, d] (+)= Scores V.</summary>
+    /// <summary>Output[rows, ValueDim] (+)= Scores V.</summary>
     private static void WeightedSum<S, V>(in Block b, int rows, int padded, float* values, int count, bool accumulate)
         where S : struct, ISimd<V>
         where V : struct
     {
-        nint strideO = Padded(b.HeadDim);
-        var columns = (b.HeadDim + S.Width - 1) / S.Width * S.Width;
+        nint strideO = Padded(b.ValueDim);
+        var columns = (b.ValueDim + S.Width - 1) / S.Width * S.Width;
         for (var j = 0; j < columns;)
         {
             var vectors = CpuPackedMatrix.PanelVectors((columns - j) / S.Width);

@@ -67,7 +67,7 @@ internal static class WindowAttentionCases
                 new("padding", OperandRole.Input, [3 * channels], scale),
                 new("y", OperandRole.Output, [g.OutputHeight * g.OutputWidth, channels], RowGap: 2 * gap),
             ],
-            Flops = Attention.Flops(g.Across * g.Down * keys / (g.PoolQueries ? 4 : 1), keys, channels),
+            Flops = Attention.Flops(g.Across * g.Down * keys / (g.PoolQueries ? 4 : 1), keys, channels, channels),
             Bytes = 4.0 * channels * ((3.0 * g.Height * g.Width) + ((double)g.OutputHeight * g.OutputWidth)),
             // Padding tokens are all the same: their terms have one sign, and the rounding errors of a growing sum do not cancel.
             Budget = g.Height % g.Window == 0 && g.Width % g.Window == 0

@@ -73,6 +73,7 @@ internal static unsafe class WindowAttentionCpu
                         Keys = keys,
                         KeyBlock = keyBlock,
                         HeadDim = d,
+                        ValueDim = d,
                         Output = output,
                         Scores = scores,
                     });

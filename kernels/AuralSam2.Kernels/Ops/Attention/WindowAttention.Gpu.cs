@@ -21,7 +21,8 @@ internal static class WindowAttentionGpu
         var (pool, channels) = (grid.PoolQueries ? 2 : 1, y.Columns);
         var map = new WindowMap(grid.Height, grid.Width, grid.Window, pool, grid.Across);
         var (queries, keys) = (map.QueryEdge * map.QueryEdge, grid.Window * grid.Window);
-        var shape = new FlashShape(grid.Across * grid.Down, grid.Heads, queries, keys, channels / grid.Heads, pool * pool);
+        var headDim = channels / grid.Heads;
+        var shape = new FlashShape(grid.Across * grid.Down, grid.Heads, queries, keys, headDim, headDim, pool * pool);
         Tensor Part(int part) => qkv.SliceColumns(part * channels, channels);
         Kernels.Run(device, (Part(0), Part(1), Part(2), y), padding, map, shape, linearScale: null);
     }

@@ -48,7 +48,7 @@ public static class WindowAttention
         var keys = (double)g.Window * g.Window;
         var queries = g.Across * g.Down * (g.PoolQueries ? keys / 4 : keys);
         using var timing = device.Time(
-            "WindowAttention", Attention.Flops(queries, keys, y.Columns), 4.0 * (qkv.Length + y.Length),
+            "WindowAttention", Attention.Flops(queries, keys, y.Columns, y.Columns), 4.0 * (qkv.Length + y.Length),
             $"q {queries} k {keys} h {g.Heads} d {y.Columns / g.Heads}");
         switch (device)
         {

@@ -35,7 +35,7 @@ internal static class DotProductFusionCases
                 new("v", OperandRole.Input, [keys, channels], RowGap: gap),
                 new("y", OperandRole.Output, [queries, channels], RowGap: gap),
             ],
-            Flops = Attention.Flops(queries, keys, channels),
+            Flops = Attention.Flops(queries, keys, channels, channels),
             Bytes = 8.0 * channels * ((double)queries + keys),
             Budget = ReferenceMath.SumBudget(keys + channels),
             Bind = (device, t) => new OpCall(() => DotProductFusion.Forward(device, t[0], t[1], t[2], t[3], scale)),

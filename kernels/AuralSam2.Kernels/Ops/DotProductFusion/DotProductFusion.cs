@@ -21,7 +21,7 @@ public static class DotProductFusion
             "DotProductFusion", $"q {q}, k {k}, v {v}, y {y}");
         OpArguments.Require(scale > 0 && float.IsFinite(scale), "DotProductFusion", $"scale {scale}");
         using var timing = device.Time(
-            "DotProductFusion", Attention.Flops(q.Rows, k.Rows, q.Columns), 4.0 * ((2 * q.Length) + (2 * k.Length)),
+            "DotProductFusion", Attention.Flops(q.Rows, k.Rows, q.Columns, v.Columns), 4.0 * ((2 * q.Length) + (2 * k.Length)),
             $"q {q.Rows} k {k.Rows} d {q.Columns}");
         switch (device)
         {

@@ -99,6 +99,7 @@ internal static class GemmCases
         yield return Of(new(28736, 64, 256) { Real = true }); // memory attention, keys of 7 frames and 16 pointers
         yield return Of(new(65536, 256, 32) { Real = true }); // mask decoder, what it keeps of stride 4
         yield return Of(new(16384, 256, 64) { Real = true }); // and of stride 8
+        yield return Of(new(4096, 64, 256) { Real = true }); // memory attention, what was read of the memories
         yield return Of(new(4096, 256, 64) { Real = true }); // memory encoder, out
         yield return Of(new(4096, 256, 1024) { Norm = true, Real = true }); // AuralFuser, a block
         yield return Of(new(4096, 1024, 256) { ResidualRows = 4096, Real = true });

@@ -106,30 +106,41 @@ internal sealed class MemoryAttention
                 Gemm.Forward(device, mixed, selfOut, x, new GemmFusion { Residual = x });
             }
 
-            Tensor query = device.Rent(tokens, Channels), key = device.Rent(keys.Rows, Channels), value = device.Rent(keys.Rows, Channels);
+            Tensor query = device.Rent(tokens, Channels), key = device.Rent(keys.Rows, Channels);
+            var read = device.Rent(tokens, MemoryChannels);
             using (device.Module(crossPath))
             {
                 Gemm.Forward(device, x, crossQ, query, new GemmFusion { Norm = norm2 });
                 Gemm.Forward(device, keys, crossK, key);
-                Gemm.Forward(device, values, crossV, value);
                 if (observe is not null)
                 {
                     LayerNorm.Forward(device, x, norm2, normalised);
                     observe(name + ".norm2", normalised);
                     observe(name + ".cross_attn_image.q_proj", query);
                     observe(name + ".cross_attn_image.k_proj", key);
-                    observe(name + ".cross_attn_image.v_proj", value);
+                    ObserveValues(device, values, name, observe);
                 }
 
                 Rope.Forward(device, query, angles, tokens);
                 Rope.Forward(device, key, angles, keys.Rows - pointerTokens);
-                Attention.Forward(device, query, key, value, mixed, heads: 1);
+                // Weights P of a query sum to 1, so that P (M Wv^T + bv) = (P M) Wv^T + bv: values stay as narrow as the memory M.
+                Attention.Forward(device, query, key, values, read, heads: 1);
+                Gemm.Forward(device, read, crossV, mixed);
             }
 
             ObserveProjection(device, mixed, tail.Projection!, name + ".cross_attn_image", observe);
             if (observe is not null) ObserveTail(device, x, mixed, normalised, name, observe);
             FeedForward.Forward(device, x, tail, mixed);
             observe?.Invoke(name, x);
+        }
+
+        /// <summary>The projected values, which nothing else needs.</summary>
+        private void ObserveValues(Device device, Tensor values, string name, StageObserver observe)
+        {
+            using var scope = device.Scope();
+            var projected = device.Rent(values.Rows, Channels);
+            Gemm.Forward(device, values, crossV, projected);
+            observe(name + ".cross_attn_image.v_proj", projected);
         }
 
         private static void ObserveProjection(Device device, Tensor mixed, PackedMatrix projection, string name, StageObserver? observe)
