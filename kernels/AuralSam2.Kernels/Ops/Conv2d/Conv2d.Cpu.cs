@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using AuralSam2.Kernels.Simd;
 
 namespace AuralSam2.Kernels.Ops;
@@ -203,6 +204,12 @@ internal static unsafe class Conv2dCpu
                     operands.StrideC = strideY;
                     operands.Residual = from;
                     operands.StrideResidual = strideStart;
+                    if (column + (2 * S.TileRows) <= columns)
+                    {
+                        Prefetch(c + (S.TileRows * strideY), strideY, S.TileRows, valid);
+                        if (from != null && from != c) Prefetch(from + (S.TileRows * strideStart), strideStart, S.TileRows, valid);
+                    }
+
                     GemmTile.Run<S, V>(vectors, operands);
                     continue;
                 }
@@ -240,6 +247,15 @@ internal static unsafe class Conv2dCpu
                 new ReadOnlySpan<float>(source, inside).CopyTo(target[before..]);
                 target[(before + inside)..].Clear();
             }
+        }
+
+        /// <summary>Asks for the next tile of y or of the residual: the sums of this tile cover the way from memory.</summary>
+        private static void Prefetch(float* tile, nint stride, int rows, int columns)
+        {
+            if (!Sse.IsSupported) return;
+            const int cacheLine = 64 / sizeof(float);
+            for (var r = 0; r < rows; r++, tile += stride)
+                for (var c = 0; c < columns; c += cacheLine) Sse.Prefetch0(tile + c);
         }
 
         private static void CopyRows(int rows, int columns, float* source, nint strideSource, float* target, nint strideTarget)
