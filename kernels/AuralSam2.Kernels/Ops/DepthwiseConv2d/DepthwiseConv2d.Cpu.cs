@@ -4,38 +4,51 @@ using AuralSam2.Kernels.Simd;
 
 namespace AuralSam2.Kernels.Ops;
 
-/// <summary>Depthwise convolution on the CPU: an image row is an item; eight neighbouring pixels share every weight that is loaded.</summary>
+/// <summary>
+/// Depthwise convolution on the CPU: eight neighbouring pixels share every weight that is loaded. A strip of tiles runs down the image, so
+/// that all but one of the lines under the kernel are in the cache already.
+/// </summary>
 internal static unsafe class DepthwiseConv2dCpu
 {
     /// <summary>Pixels of a tile: eight sums at a time hide the latency of the multiply-adds.</summary>
     private const int TilePixels = 8;
 
-    /// <summary>Channels of a tile: their sums are still in the first-level cache when the activation comes.</summary>
-    private const int TileChannels = 256;
+    /// <summary>Rows of a strip that are one item: the lines around it, which its neighbours read as well, weigh little.</summary>
+    private const int BandRows = 16;
 
     public static void Run(CpuDevice device, Tensor x, DepthwiseWeights weights, Tensor y, Activation activation)
     {
         var (height, width, channels) = (x.Shape[^3], x.Shape[^2], x.Columns);
         var images = x.Rows / Math.Max(1, height * width);
         var windowPixels = (nint)weights.Kernel * (TilePixels + weights.Kernel - 1);
-        device.Pool.For(images * height, (item, worker) =>
+        var strips = (width + TilePixels - 1) / TilePixels;
+        var bandRows = Math.Clamp(images * height * strips / (8 * device.Threads), 1, BandRows);
+        var bands = (height + bandRows - 1) / bandRows;
+        device.Pool.For(images * bands * strips, (item, worker) =>
         {
-            var image = x.Pointer + ((nint)(item / height) * height * width * channels);
-            var target = y.Pointer + ((nint)item * width * channels);
-            var row = item % height;
+            var (image, band, strip) = (item / (bands * strips), item / strips % bands, item % strips);
+            var offset = (nint)image * height * width * channels;
+            float* source = x.Pointer + offset, target = y.Pointer + offset;
             var scratch = device.Scratch(worker, (windowPixels + TilePixels) * channels);
-            switch (device.Isa)
+            var left = strip * TilePixels;
+            for (var row = band * bandRows; row < Math.Min(height, (band + 1) * bandRows); row++)
             {
-                case CpuIsa.Avx512: Row<Simd512, Vector512<float>>(device.Isa, image, height, width, channels, row, weights, target, scratch, activation); break;
-                case CpuIsa.Avx2: Row<Simd256, Vector256<float>>(device.Isa, image, height, width, channels, row, weights, target, scratch, activation); break;
-                default: Row<Simd128, Vector128<float>>(device.Isa, image, height, width, channels, row, weights, target, scratch, activation); break;
+                switch (device.Isa)
+                {
+                    case CpuIsa.Avx512: Pixels<Simd512, Vector512<float>>(source, height, width, channels, row, left, weights, target, scratch); break;
+                    case CpuIsa.Avx2: Pixels<Simd256, Vector256<float>>(source, height, width, channels, row, left, weights, target, scratch); break;
+                    default: Pixels<Simd128, Vector128<float>>(source, height, width, channels, row, left, weights, target, scratch); break;
+                }
+
+                var done = target + ((((nint)row * width) + left) * channels);
+                ElementwiseCpu.Activate(device.Isa, activation, Math.Min(TilePixels, width - left), channels, done, channels);
             }
         });
     }
 
-    private static void Row<S, V>(
-        CpuIsa isa, float* image, int height, int width, int channels, int row,
-        in DepthwiseWeights weights, float* target, float* scratch, Activation activation)
+    /// <summary>The pixels of one tile in a row of an image.</summary>
+    private static void Pixels<S, V>(
+        float* image, int height, int width, int channels, int row, int left, in DepthwiseWeights weights, float* target, float* scratch)
         where S : struct, ISimd<V>
         where V : struct
     {
@@ -43,30 +56,24 @@ internal static unsafe class DepthwiseConv2dCpu
         var (firstTap, lastTap) = (Math.Max(0, half - row), Math.Min(kernel, height + half - row)); // kernel rows inside the image
         var lines = image + ((nint)(row - half + firstTap) * width * channels);
         var taps = weights.Taps.Pointer + ((nint)firstTap * kernel * channels);
-        var windowWidth = TilePixels + kernel - 1;
-        var window = scratch + (TilePixels * channels);
-        for (var at = 0; at < width; at += TilePixels)
+        var x = Math.Max(0, Math.Min(left, width - TilePixels)); // the last tile begins further left to be whole
+        var source = lines + ((nint)(x - half) * channels);
+        var strideRow = (nint)width * channels;
+        if (x < half || x + TilePixels + half > width)
         {
-            var x = Math.Max(0, Math.Min(at, width - TilePixels)); // the last tile moves left to be whole
-            var source = lines + ((nint)(x - half) * channels);
-            var strideRow = (nint)width * channels;
-            if (x < half || x + TilePixels + half > width)
-            {
-                CopyWindow(lines, width, channels, x - half, windowWidth, lastTap - firstTap, window);
-                source = window;
-                strideRow = (nint)windowWidth * channels;
-            }
-
-            var pixels = width < TilePixels ? scratch : target + ((nint)x * channels);
-            for (var c = 0; c < channels; c += TileChannels)
-            {
-                var count = Math.Min(TileChannels, channels - c);
-                Tile<S, V>(source + c, strideRow, channels, count, lastTap - firstTap, kernel, taps + c, weights.Bias.Pointer + c, pixels + c);
-                ElementwiseCpu.Activate(isa, activation, TilePixels, count, pixels + c, channels);
-            }
-
-            if (width < TilePixels) new ReadOnlySpan<float>(scratch, width * channels).CopyTo(new Span<float>(target, width * channels));
+            var windowWidth = TilePixels + kernel - 1;
+            source = scratch + (TilePixels * channels);
+            CopyWindow(lines, width, channels, x - half, windowWidth, lastTap - firstTap, source);
+            strideRow = (nint)windowWidth * channels;
         }
+
+        // Of a tile that had to move only the strip's own pixels are stored: the others belong to another thread.
+        var pixels = target + ((((nint)row * width) + left) * channels);
+        var count = Math.Min(TilePixels, width - left);
+        var whole = count < TilePixels ? scratch : pixels;
+        Tile<S, V>(source, strideRow, channels, lastTap - firstTap, kernel, taps, weights.Bias.Pointer, whole);
+        if (count < TilePixels)
+            new ReadOnlySpan<float>(scratch + ((left - x) * channels), count * channels).CopyTo(new Span<float>(pixels, count * channels));
     }
 
     /// <summary>Copies what a tile at the border reads, zero outside the image.</summary>
@@ -85,10 +92,11 @@ internal static unsafe class DepthwiseConv2dCpu
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile<S, V>(
-        float* source, nint strideRow, nint stride, int channels, int kernelRows, int kernel, float* taps, float* bias, float* target)
+        float* source, nint strideRow, int channels, int kernelRows, int kernel, float* taps, float* bias, float* target)
         where S : struct, ISimd<V>
         where V : struct
     {
+        nint stride = channels;
         var c = 0;
         for (; c + S.Width <= channels; c += S.Width)
         {
