@@ -63,7 +63,7 @@ internal static unsafe class Conv2dCpu
     public static void Run(CpuDevice device, Tensor x, ConvWeights weights, Tensor y, Activation activation, Tensor residual)
     {
         // Pixels can be taken together where they are neighbours in memory.
-        var together = weights.Widened is { } && y.IsDense && (residual.IsEmpty || residual.IsDense) ? weights.Widened.Outputs / weights.Outputs : 1;
+        var together = weights.Widened is { } wide && y.IsDense && (residual.IsEmpty || residual.IsDense) ? wide.Outputs / weights.Outputs : 1;
         if (y.Shape[^2] % together != 0) together = 1;
         var job = new Job(device, x, weights, y, activation, residual, together);
         device.Pool.For(job.Blocks, (item, worker) =>
