@@ -66,16 +66,23 @@ void Tile(int rows, int vectors)
     Line("nint stride = o.StrideA, stride3 = 3 * stride, strideB = o.StrideB;");
     // Two row pointers, four rows each: every row is then one addressing mode away.
     Line(rows == 8 ? "float* a = o.A, e = o.A + (4 * stride), b = o.B;" : "float* a = o.A, b = o.B;");
-    Line($"for (var k = o.K; k > 0; k--, a++, {(rows == 8 ? "e++, " : "")}b += strideB)");
+    Line("for (var more = o.MoreLines; ; more--)");
     Line("{");
-    Line($"    V {Each(vectors, v => $"b{v} = S.Load({At("b", v)})", ", ")};");
+    Line($"    for (var k = o.K; k > 0; k--, a++, {(rows == 8 ? "e++, " : "")}b += strideB)");
+    Line("    {");
+    Line($"        V {Each(vectors, v => $"b{v} = S.Load({At("b", v)})", ", ")};");
     for (var r = 0; r < rows; r++)
     {
         var pointer = r < 4 ? "a" : "e";
         var element = (r % 4) switch { 0 => $"*{pointer}", 1 => $"{pointer}[stride]", 2 => $"{pointer}[2 * stride]", _ => $"{pointer}[stride3]" };
-        Line($"    {(r == 0 ? "var " : "")}a0 = S.Create({element}); {Each(vectors, v => $"c{r}{v} = S.Fma(a0, b{v}, c{r}{v});", " ")}");
+        Line($"        {(r == 0 ? "var " : "")}a0 = S.Create({element}); {Each(vectors, v => $"c{r}{v} = S.Fma(a0, b{v}, c{r}{v});", " ")}");
     }
 
+    Line("    }");
+    Line("");
+    Line("    if (more == 0) break;");
+    Line("    a += o.StrideLine - o.K;");
+    if (rows == 8) Line("    e += o.StrideLine - o.K;");
     Line("}");
     Line("");
     Line("var c = o.C;");

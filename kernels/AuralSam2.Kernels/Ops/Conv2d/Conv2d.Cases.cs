@@ -52,6 +52,7 @@ internal static class Conv2dCases
         yield return Of(new(9, 9, 13, 21, 1, 1, 0) { ResidualImages = 1, Batch = 2 }); // the plain matrix product
         yield return Of(new(9, 9, 13, 21, 1, 2, 0));
         yield return Of(new(14, 10, 3, 8, 2, 2, 0) { ResidualImages = 1, Batch = 4 }); // 35 pixels an image: a block must not run over
+        yield return Of(new(13, 16, 2, 4, 3, 2, 1) { ResidualImages = 1, Batch = 2 }); // neighbouring pixels share a vector
         yield return Of(new(12, 12, 8, 10, 3, 1, 1) { ResidualImages = 2, Batch = 2, Activation = Activation.Gelu });
         yield return Of(new(5, 4, 400, 6, 3, 1, 1)); // 3600 inputs: three stretches of k, blocks cut to the cache
 

@@ -14,8 +14,15 @@ public sealed record ConvWeights(PackedMatrix Matrix, int Channels, int Kernel, 
     /// <summary>Extent of the result for an input extent.</summary>
     public int OutputSize(int size) => ((size + (2 * Padding) - Kernel) / Stride) + 1;
 
+    /// <summary>The same for several neighbouring output pixels at once, where few output channels would leave vectors of the CPU half empty.</summary>
+    internal PackedMatrix? Widened { get; init; }
+
     /// <inheritdoc/>
-    public void Dispose() => Matrix.Dispose();
+    public void Dispose()
+    {
+        Matrix.Dispose();
+        Widened?.Dispose();
+    }
 }
 
 /// <summary>
@@ -51,7 +58,11 @@ public static class Conv2d
                 for (var t = 0; t < taps; t++) to[(t * channels) + c] = from[(c * taps) + t];
         }
 
-        return new ConvWeights(Gemm.Pack(device, channelLast, outputs, bias), channels, kernel, stride, padding);
+        var together = device is CpuDevice lanes ? Conv2dCpu.PixelsInVector(lanes, outputs) : 1;
+        return new ConvWeights(Gemm.Pack(device, channelLast, outputs, bias), channels, kernel, stride, padding)
+        {
+            Widened = together > 1 ? Conv2dCpu.Widen((CpuDevice)device, channelLast, outputs, bias, kernel, stride, together) : null,
+        };
     }
 
     /// <summary>Runs the convolution.</summary>

@@ -9,7 +9,8 @@ namespace AuralSam2.Kernels.Ops;
 /// </summary>
 /// <remarks>
 /// C[rows, n] = bias[n] + residual[rows, n] + sum over k of A[rows, k] B[k, n], bias and residual optional. A is read in place, row by row,
-/// broadcast one element at a time; B is read a row of the panel at a time. The unrolled tiles are in
+/// broadcast one element at a time; B is read a row of the panel at a time. A row of A may lie in several stretches, as the lines of an
+/// image under a convolution's kernel do; the rows of B follow each other without a gap. The unrolled tiles are in
 /// GemmTile.Generated.cs, with a name for every accumulator: the JIT keeps named locals in registers, and arrays it does not.
 /// </remarks>
 internal static unsafe partial class GemmTile
@@ -27,6 +28,10 @@ internal static unsafe partial class GemmTile
         public float* Residual;
         public nint StrideResidual;
         public nint K;
+
+        /// <summary>Stretches of A that follow the first K elements of a row, each K long and <see cref="StrideLine"/> after the one before.</summary>
+        public nint MoreLines;
+        public nint StrideLine;
     }
 
     /// <summary>Runs one tile of <see cref="ISimd{V}.TileRows"/> rows and <paramref name="vectors"/> vectors (1 to 3).</summary>

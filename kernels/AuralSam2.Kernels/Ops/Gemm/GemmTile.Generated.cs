@@ -37,17 +37,24 @@ internal static unsafe partial class GemmTile
 
         nint stride = o.StrideA, stride3 = 3 * stride, strideB = o.StrideB;
         float* a = o.A, e = o.A + (4 * stride), b = o.B;
-        for (var k = o.K; k > 0; k--, a++, e++, b += strideB)
+        for (var more = o.MoreLines; ; more--)
         {
-            V b0 = S.Load(b), b1 = S.Load(b + S.Width), b2 = S.Load(b + (2 * S.Width));
-            var a0 = S.Create(*a); c00 = S.Fma(a0, b0, c00); c01 = S.Fma(a0, b1, c01); c02 = S.Fma(a0, b2, c02);
-            a0 = S.Create(a[stride]); c10 = S.Fma(a0, b0, c10); c11 = S.Fma(a0, b1, c11); c12 = S.Fma(a0, b2, c12);
-            a0 = S.Create(a[2 * stride]); c20 = S.Fma(a0, b0, c20); c21 = S.Fma(a0, b1, c21); c22 = S.Fma(a0, b2, c22);
-            a0 = S.Create(a[stride3]); c30 = S.Fma(a0, b0, c30); c31 = S.Fma(a0, b1, c31); c32 = S.Fma(a0, b2, c32);
-            a0 = S.Create(*e); c40 = S.Fma(a0, b0, c40); c41 = S.Fma(a0, b1, c41); c42 = S.Fma(a0, b2, c42);
-            a0 = S.Create(e[stride]); c50 = S.Fma(a0, b0, c50); c51 = S.Fma(a0, b1, c51); c52 = S.Fma(a0, b2, c52);
-            a0 = S.Create(e[2 * stride]); c60 = S.Fma(a0, b0, c60); c61 = S.Fma(a0, b1, c61); c62 = S.Fma(a0, b2, c62);
-            a0 = S.Create(e[stride3]); c70 = S.Fma(a0, b0, c70); c71 = S.Fma(a0, b1, c71); c72 = S.Fma(a0, b2, c72);
+            for (var k = o.K; k > 0; k--, a++, e++, b += strideB)
+            {
+                V b0 = S.Load(b), b1 = S.Load(b + S.Width), b2 = S.Load(b + (2 * S.Width));
+                var a0 = S.Create(*a); c00 = S.Fma(a0, b0, c00); c01 = S.Fma(a0, b1, c01); c02 = S.Fma(a0, b2, c02);
+                a0 = S.Create(a[stride]); c10 = S.Fma(a0, b0, c10); c11 = S.Fma(a0, b1, c11); c12 = S.Fma(a0, b2, c12);
+                a0 = S.Create(a[2 * stride]); c20 = S.Fma(a0, b0, c20); c21 = S.Fma(a0, b1, c21); c22 = S.Fma(a0, b2, c22);
+                a0 = S.Create(a[stride3]); c30 = S.Fma(a0, b0, c30); c31 = S.Fma(a0, b1, c31); c32 = S.Fma(a0, b2, c32);
+                a0 = S.Create(*e); c40 = S.Fma(a0, b0, c40); c41 = S.Fma(a0, b1, c41); c42 = S.Fma(a0, b2, c42);
+                a0 = S.Create(e[stride]); c50 = S.Fma(a0, b0, c50); c51 = S.Fma(a0, b1, c51); c52 = S.Fma(a0, b2, c52);
+                a0 = S.Create(e[2 * stride]); c60 = S.Fma(a0, b0, c60); c61 = S.Fma(a0, b1, c61); c62 = S.Fma(a0, b2, c62);
+                a0 = S.Create(e[stride3]); c70 = S.Fma(a0, b0, c70); c71 = S.Fma(a0, b1, c71); c72 = S.Fma(a0, b2, c72);
+            }
+
+            if (more == 0) break;
+            a += o.StrideLine - o.K;
+            e += o.StrideLine - o.K;
         }
 
         var c = o.C;
@@ -91,17 +98,24 @@ internal static unsafe partial class GemmTile
 
         nint stride = o.StrideA, stride3 = 3 * stride, strideB = o.StrideB;
         float* a = o.A, e = o.A + (4 * stride), b = o.B;
-        for (var k = o.K; k > 0; k--, a++, e++, b += strideB)
+        for (var more = o.MoreLines; ; more--)
         {
-            V b0 = S.Load(b), b1 = S.Load(b + S.Width);
-            var a0 = S.Create(*a); c00 = S.Fma(a0, b0, c00); c01 = S.Fma(a0, b1, c01);
-            a0 = S.Create(a[stride]); c10 = S.Fma(a0, b0, c10); c11 = S.Fma(a0, b1, c11);
-            a0 = S.Create(a[2 * stride]); c20 = S.Fma(a0, b0, c20); c21 = S.Fma(a0, b1, c21);
-            a0 = S.Create(a[stride3]); c30 = S.Fma(a0, b0, c30); c31 = S.Fma(a0, b1, c31);
-            a0 = S.Create(*e); c40 = S.Fma(a0, b0, c40); c41 = S.Fma(a0, b1, c41);
-            a0 = S.Create(e[stride]); c50 = S.Fma(a0, b0, c50); c51 = S.Fma(a0, b1, c51);
-            a0 = S.Create(e[2 * stride]); c60 = S.Fma(a0, b0, c60); c61 = S.Fma(a0, b1, c61);
-            a0 = S.Create(e[stride3]); c70 = S.Fma(a0, b0, c70); c71 = S.Fma(a0, b1, c71);
+            for (var k = o.K; k > 0; k--, a++, e++, b += strideB)
+            {
+                V b0 = S.Load(b), b1 = S.Load(b + S.Width);
+                var a0 = S.Create(*a); c00 = S.Fma(a0, b0, c00); c01 = S.Fma(a0, b1, c01);
+                a0 = S.Create(a[stride]); c10 = S.Fma(a0, b0, c10); c11 = S.Fma(a0, b1, c11);
+                a0 = S.Create(a[2 * stride]); c20 = S.Fma(a0, b0, c20); c21 = S.Fma(a0, b1, c21);
+                a0 = S.Create(a[stride3]); c30 = S.Fma(a0, b0, c30); c31 = S.Fma(a0, b1, c31);
+                a0 = S.Create(*e); c40 = S.Fma(a0, b0, c40); c41 = S.Fma(a0, b1, c41);
+                a0 = S.Create(e[stride]); c50 = S.Fma(a0, b0, c50); c51 = S.Fma(a0, b1, c51);
+                a0 = S.Create(e[2 * stride]); c60 = S.Fma(a0, b0, c60); c61 = S.Fma(a0, b1, c61);
+                a0 = S.Create(e[stride3]); c70 = S.Fma(a0, b0, c70); c71 = S.Fma(a0, b1, c71);
+            }
+
+            if (more == 0) break;
+            a += o.StrideLine - o.K;
+            e += o.StrideLine - o.K;
         }
 
         var c = o.C;
@@ -144,17 +158,24 @@ internal static unsafe partial class GemmTile
 
         nint stride = o.StrideA, stride3 = 3 * stride, strideB = o.StrideB;
         float* a = o.A, e = o.A + (4 * stride), b = o.B;
-        for (var k = o.K; k > 0; k--, a++, e++, b += strideB)
+        for (var more = o.MoreLines; ; more--)
         {
-            V b0 = S.Load(b);
-            var a0 = S.Create(*a); c00 = S.Fma(a0, b0, c00);
-            a0 = S.Create(a[stride]); c10 = S.Fma(a0, b0, c10);
-            a0 = S.Create(a[2 * stride]); c20 = S.Fma(a0, b0, c20);
-            a0 = S.Create(a[stride3]); c30 = S.Fma(a0, b0, c30);
-            a0 = S.Create(*e); c40 = S.Fma(a0, b0, c40);
-            a0 = S.Create(e[stride]); c50 = S.Fma(a0, b0, c50);
-            a0 = S.Create(e[2 * stride]); c60 = S.Fma(a0, b0, c60);
-            a0 = S.Create(e[stride3]); c70 = S.Fma(a0, b0, c70);
+            for (var k = o.K; k > 0; k--, a++, e++, b += strideB)
+            {
+                V b0 = S.Load(b);
+                var a0 = S.Create(*a); c00 = S.Fma(a0, b0, c00);
+                a0 = S.Create(a[stride]); c10 = S.Fma(a0, b0, c10);
+                a0 = S.Create(a[2 * stride]); c20 = S.Fma(a0, b0, c20);
+                a0 = S.Create(a[stride3]); c30 = S.Fma(a0, b0, c30);
+                a0 = S.Create(*e); c40 = S.Fma(a0, b0, c40);
+                a0 = S.Create(e[stride]); c50 = S.Fma(a0, b0, c50);
+                a0 = S.Create(e[2 * stride]); c60 = S.Fma(a0, b0, c60);
+                a0 = S.Create(e[stride3]); c70 = S.Fma(a0, b0, c70);
+            }
+
+            if (more == 0) break;
+            a += o.StrideLine - o.K;
+            e += o.StrideLine - o.K;
         }
 
         var c = o.C;
@@ -191,13 +212,19 @@ internal static unsafe partial class GemmTile
 
         nint stride = o.StrideA, stride3 = 3 * stride, strideB = o.StrideB;
         float* a = o.A, b = o.B;
-        for (var k = o.K; k > 0; k--, a++, b += strideB)
+        for (var more = o.MoreLines; ; more--)
         {
-            V b0 = S.Load(b), b1 = S.Load(b + S.Width), b2 = S.Load(b + (2 * S.Width));
-            var a0 = S.Create(*a); c00 = S.Fma(a0, b0, c00); c01 = S.Fma(a0, b1, c01); c02 = S.Fma(a0, b2, c02);
-            a0 = S.Create(a[stride]); c10 = S.Fma(a0, b0, c10); c11 = S.Fma(a0, b1, c11); c12 = S.Fma(a0, b2, c12);
-            a0 = S.Create(a[2 * stride]); c20 = S.Fma(a0, b0, c20); c21 = S.Fma(a0, b1, c21); c22 = S.Fma(a0, b2, c22);
-            a0 = S.Create(a[stride3]); c30 = S.Fma(a0, b0, c30); c31 = S.Fma(a0, b1, c31); c32 = S.Fma(a0, b2, c32);
+            for (var k = o.K; k > 0; k--, a++, b += strideB)
+            {
+                V b0 = S.Load(b), b1 = S.Load(b + S.Width), b2 = S.Load(b + (2 * S.Width));
+                var a0 = S.Create(*a); c00 = S.Fma(a0, b0, c00); c01 = S.Fma(a0, b1, c01); c02 = S.Fma(a0, b2, c02);
+                a0 = S.Create(a[stride]); c10 = S.Fma(a0, b0, c10); c11 = S.Fma(a0, b1, c11); c12 = S.Fma(a0, b2, c12);
+                a0 = S.Create(a[2 * stride]); c20 = S.Fma(a0, b0, c20); c21 = S.Fma(a0, b1, c21); c22 = S.Fma(a0, b2, c22);
+                a0 = S.Create(a[stride3]); c30 = S.Fma(a0, b0, c30); c31 = S.Fma(a0, b1, c31); c32 = S.Fma(a0, b2, c32);
+            }
+
+            if (more == 0) break;
+            a += o.StrideLine - o.K;
         }
 
         var c = o.C;
@@ -229,13 +256,19 @@ internal static unsafe partial class GemmTile
 
         nint stride = o.StrideA, stride3 = 3 * stride, strideB = o.StrideB;
         float* a = o.A, b = o.B;
-        for (var k = o.K; k > 0; k--, a++, b += strideB)
+        for (var more = o.MoreLines; ; more--)
         {
-            V b0 = S.Load(b), b1 = S.Load(b + S.Width);
-            var a0 = S.Create(*a); c00 = S.Fma(a0, b0, c00); c01 = S.Fma(a0, b1, c01);
-            a0 = S.Create(a[stride]); c10 = S.Fma(a0, b0, c10); c11 = S.Fma(a0, b1, c11);
-            a0 = S.Create(a[2 * stride]); c20 = S.Fma(a0, b0, c20); c21 = S.Fma(a0, b1, c21);
-            a0 = S.Create(a[stride3]); c30 = S.Fma(a0, b0, c30); c31 = S.Fma(a0, b1, c31);
+            for (var k = o.K; k > 0; k--, a++, b += strideB)
+            {
+                V b0 = S.Load(b), b1 = S.Load(b + S.Width);
+                var a0 = S.Create(*a); c00 = S.Fma(a0, b0, c00); c01 = S.Fma(a0, b1, c01);
+                a0 = S.Create(a[stride]); c10 = S.Fma(a0, b0, c10); c11 = S.Fma(a0, b1, c11);
+                a0 = S.Create(a[2 * stride]); c20 = S.Fma(a0, b0, c20); c21 = S.Fma(a0, b1, c21);
+                a0 = S.Create(a[stride3]); c30 = S.Fma(a0, b0, c30); c31 = S.Fma(a0, b1, c31);
+            }
+
+            if (more == 0) break;
+            a += o.StrideLine - o.K;
         }
 
         var c = o.C;
@@ -266,13 +299,19 @@ internal static unsafe partial class GemmTile
 
         nint stride = o.StrideA, stride3 = 3 * stride, strideB = o.StrideB;
         float* a = o.A, b = o.B;
-        for (var k = o.K; k > 0; k--, a++, b += strideB)
+        for (var more = o.MoreLines; ; more--)
         {
-            V b0 = S.Load(b);
-            var a0 = S.Create(*a); c00 = S.Fma(a0, b0, c00);
-            a0 = S.Create(a[stride]); c10 = S.Fma(a0, b0, c10);
-            a0 = S.Create(a[2 * stride]); c20 = S.Fma(a0, b0, c20);
-            a0 = S.Create(a[stride3]); c30 = S.Fma(a0, b0, c30);
+            for (var k = o.K; k > 0; k--, a++, b += strideB)
+            {
+                V b0 = S.Load(b);
+                var a0 = S.Create(*a); c00 = S.Fma(a0, b0, c00);
+                a0 = S.Create(a[stride]); c10 = S.Fma(a0, b0, c10);
+                a0 = S.Create(a[2 * stride]); c20 = S.Fma(a0, b0, c20);
+                a0 = S.Create(a[stride3]); c30 = S.Fma(a0, b0, c30);
+            }
+
+            if (more == 0) break;
+            a += o.StrideLine - o.K;
         }
 
         var c = o.C;
