@@ -25,6 +25,15 @@ internal unsafe interface ISimd<V>
 
     static abstract void Store(V value, float* p);
 
+    /// <summary>Stores past the caches; <paramref name="p"/> lies on a whole vector.</summary>
+    static abstract void StoreNonTemporal(V value, float* p);
+
+    /// <summary>Half a vector of floats, each twice: p0 p0 p1 p1 ...</summary>
+    static abstract V LoadTwice(float* p);
+
+    /// <summary>a1 a0 a3 a2 ...</summary>
+    static abstract V SwapPairs(V a);
+
     static abstract V Add(V a, V b);
 
     static abstract V Sub(V a, V b);
@@ -39,6 +48,9 @@ internal unsafe interface ISimd<V>
     static abstract V MaxOrNaN(V a, V b);
 
     static abstract V Min(V a, V b);
+
+    /// <summary>Per lane a &gt; b ? yes : no, so <paramref name="no"/> where either is NaN.</summary>
+    static abstract V SelectGreater(V a, V b, V yes, V no);
 
     static abstract V Sqrt(V a);
 
@@ -73,6 +85,15 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
 
     public static void Store(Vector512<float> value, float* p) => value.Store(p);
 
+    public static void StoreNonTemporal(Vector512<float> value, float* p) => value.StoreAlignedNonTemporal(p);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> LoadTwice(float* p) =>
+        Vector512.Shuffle(Vector256.Load(p).ToVector512Unsafe(), Vector512.Create(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> SwapPairs(Vector512<float> a) => Vector512.Shuffle(a, Vector512.Create(1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14));
+
     public static Vector512<float> Add(Vector512<float> a, Vector512<float> b) => a + b;
 
     public static Vector512<float> Sub(Vector512<float> a, Vector512<float> b) => a - b;
@@ -86,6 +107,10 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     public static Vector512<float> MaxOrNaN(Vector512<float> a, Vector512<float> b) => Vector512.Max(a, b);
 
     public static Vector512<float> Min(Vector512<float> a, Vector512<float> b) => Avx512F.Min(a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> SelectGreater(Vector512<float> a, Vector512<float> b, Vector512<float> yes, Vector512<float> no) =>
+        Vector512.ConditionalSelect(Vector512.GreaterThan(a, b), yes, no);
 
     public static Vector512<float> Sqrt(Vector512<float> a) => Vector512.Sqrt(a);
 
@@ -117,6 +142,15 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
 
     public static void Store(Vector256<float> value, float* p) => value.Store(p);
 
+    public static void StoreNonTemporal(Vector256<float> value, float* p) => value.StoreAlignedNonTemporal(p);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> LoadTwice(float* p) =>
+        Vector256.Shuffle(Vector128.Load(p).ToVector256Unsafe(), Vector256.Create(0, 0, 1, 1, 2, 2, 3, 3));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> SwapPairs(Vector256<float> a) => Vector256.Shuffle(a, Vector256.Create(1, 0, 3, 2, 5, 4, 7, 6));
+
     public static Vector256<float> Add(Vector256<float> a, Vector256<float> b) => a + b;
 
     public static Vector256<float> Sub(Vector256<float> a, Vector256<float> b) => a - b;
@@ -130,6 +164,10 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     public static Vector256<float> MaxOrNaN(Vector256<float> a, Vector256<float> b) => Vector256.Max(a, b);
 
     public static Vector256<float> Min(Vector256<float> a, Vector256<float> b) => Vector256.MinNative(a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> SelectGreater(Vector256<float> a, Vector256<float> b, Vector256<float> yes, Vector256<float> no) =>
+        Vector256.ConditionalSelect(Vector256.GreaterThan(a, b), yes, no);
 
     public static Vector256<float> Sqrt(Vector256<float> a) => Vector256.Sqrt(a);
 
@@ -162,6 +200,15 @@ internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
 
     public static void Store(Vector128<float> value, float* p) => value.Store(p);
 
+    public static void StoreNonTemporal(Vector128<float> value, float* p) => value.StoreAlignedNonTemporal(p);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> LoadTwice(float* p) =>
+        Vector128.Shuffle(Vector64.Load(p).ToVector128Unsafe(), Vector128.Create(0, 0, 1, 1));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> SwapPairs(Vector128<float> a) => Vector128.Shuffle(a, Vector128.Create(1, 0, 3, 2));
+
     public static Vector128<float> Add(Vector128<float> a, Vector128<float> b) => a + b;
 
     public static Vector128<float> Sub(Vector128<float> a, Vector128<float> b) => a - b;
@@ -175,6 +222,10 @@ internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
     public static Vector128<float> MaxOrNaN(Vector128<float> a, Vector128<float> b) => Vector128.Max(a, b);
 
     public static Vector128<float> Min(Vector128<float> a, Vector128<float> b) => Vector128.MinNative(a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> SelectGreater(Vector128<float> a, Vector128<float> b, Vector128<float> yes, Vector128<float> no) =>
+        Vector128.ConditionalSelect(Vector128.GreaterThan(a, b), yes, no);
 
     public static Vector128<float> Sqrt(Vector128<float> a) => Vector128.Sqrt(a);
 

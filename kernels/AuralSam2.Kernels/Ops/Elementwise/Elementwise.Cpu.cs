@@ -44,11 +44,8 @@ internal static unsafe class ElementwiseCpu
     {
         ForRows(device, x.Rows, x.Columns, (first, count) =>
         {
-            for (var r = first; r < first + count; r++)
-            {
-                float* px = x.Pointer + ((nint)r * x.RowStride), py = y.Pointer + ((nint)r * y.RowStride);
-                for (var c = 0; c < x.Columns; c++) py[c] = px[c] > threshold ? high : low;
-            }
+            float* px = x.Pointer + ((nint)first * x.RowStride), py = y.Pointer + ((nint)first * y.RowStride);
+            Rows(device.Isa, new ThresholdOperator(threshold, low, high), count, x.Columns, px, x.RowStride, py, y.RowStride);
         });
     }
 
@@ -149,5 +146,12 @@ internal static unsafe class ElementwiseCpu
         public V Apply<S, V>(V x)
             where S : struct, ISimd<V>
             where V : struct => VectorMath.Sigmoid<S, V>(x);
+    }
+
+    private readonly struct ThresholdOperator(float threshold, float low, float high) : IUnary
+    {
+        public V Apply<S, V>(V x)
+            where S : struct, ISimd<V>
+            where V : struct => S.SelectGreater(x, S.Create(threshold), S.Create(high), S.Create(low));
     }
 }

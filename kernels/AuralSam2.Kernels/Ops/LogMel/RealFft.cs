@@ -1,8 +1,10 @@
+using System.Numerics;
+
 namespace AuralSam2.Kernels.Ops;
 
 /// <summary>
-/// Fourier transform of a real sequence whose length is a power of two, in float64: the even and odd samples become the real and
-/// imaginary parts of a complex transform of half the length, which is then unpicked by symmetry.
+/// Fourier transforms of real sequences whose length is a power of two, in float64, one sequence in each lane of a vector: the even and
+/// odd samples become the real and imaginary parts of a complex transform of half the length, which is then unpicked by symmetry.
 /// </summary>
 internal sealed class RealFft
 {
@@ -10,8 +12,8 @@ internal sealed class RealFft
     private readonly int[] reversed;
     private readonly double[] cosines;
     private readonly double[] sines;
-    private readonly double[] re;
-    private readonly double[] im;
+    private readonly Vector<double>[] re;
+    private readonly Vector<double>[] im;
 
     /// <param name="length">Samples, a power of two, at least 4.</param>
     public RealFft(int length)
@@ -27,14 +29,14 @@ internal sealed class RealFft
         cosines = new double[half];
         sines = new double[half];
         for (var k = 0; k < half; k++) (sines[k], cosines[k]) = Math.SinCos(-2 * Math.PI * k / length);
-        re = new double[half];
-        im = new double[half];
+        re = new Vector<double>[half];
+        im = new Vector<double>[half];
     }
 
     /// <summary>Magnitudes of the bins 0 .. length / 2.</summary>
     /// <param name="samples"><c>[length]</c></param>
     /// <param name="magnitudes"><c>[length / 2 + 1]</c></param>
-    public void Magnitude(ReadOnlySpan<double> samples, Span<double> magnitudes)
+    public void Magnitude(ReadOnlySpan<Vector<double>> samples, Span<Vector<double>> magnitudes)
     {
         for (var i = 0; i < half; i++)
         {
@@ -43,19 +45,21 @@ internal sealed class RealFft
         }
 
         Transform();
-        magnitudes[0] = Math.Abs(re[0] + im[0]);
-        magnitudes[half] = Math.Abs(re[0] - im[0]);
+        magnitudes[0] = Vector.Abs(re[0] + im[0]);
+        magnitudes[half] = Vector.Abs(re[0] - im[0]);
+        var middle = new Vector<double>(0.5);
         for (var k = 1; k < half; k++)
         {
             // Z = E + iO of the even and odd samples; E and O are transforms of real sequences, so E[-k] = conj E[k].
             var mirror = half - k;
-            var evenRe = 0.5 * (re[k] + re[mirror]);
-            var evenIm = 0.5 * (im[k] - im[mirror]);
-            var oddRe = 0.5 * (im[k] + im[mirror]);
-            var oddIm = 0.5 * (re[mirror] - re[k]);
-            var x = evenRe + cosines[k] * oddRe - sines[k] * oddIm;
-            var y = evenIm + cosines[k] * oddIm + sines[k] * oddRe;
-            magnitudes[k] = Math.Sqrt(x * x + y * y);
+            var evenRe = middle * (re[k] + re[mirror]);
+            var evenIm = middle * (im[k] - im[mirror]);
+            var oddRe = middle * (im[k] + im[mirror]);
+            var oddIm = middle * (re[mirror] - re[k]);
+            Vector<double> c = new(cosines[k]), s = new(sines[k]);
+            var x = evenRe + c * oddRe - s * oddIm;
+            var y = evenIm + c * oddIm + s * oddRe;
+            magnitudes[k] = Vector.SquareRoot(x * x + y * y);
         }
     }
 
@@ -68,14 +72,15 @@ internal sealed class RealFft
             var stride = 2 * half / size;
             for (var start = 0; start < half; start += size)
             {
+                Span<Vector<double>> lowRe = re.AsSpan(start, reach), lowIm = im.AsSpan(start, reach);
+                Span<Vector<double>> highRe = re.AsSpan(start + reach, reach), highIm = im.AsSpan(start + reach, reach);
                 for (var j = 0; j < reach; j++)
                 {
-                    var (c, s) = (cosines[j * stride], sines[j * stride]);
-                    var (low, high) = (start + j, start + j + reach);
-                    var x = c * re[high] - s * im[high];
-                    var y = c * im[high] + s * re[high];
-                    (re[high], im[high]) = (re[low] - x, im[low] - y);
-                    (re[low], im[low]) = (re[low] + x, im[low] + y);
+                    Vector<double> c = new(cosines[j * stride]), s = new(sines[j * stride]);
+                    var x = c * highRe[j] - s * highIm[j];
+                    var y = c * highIm[j] + s * highRe[j];
+                    (highRe[j], highIm[j]) = (lowRe[j] - x, lowIm[j] - y);
+                    (lowRe[j], lowIm[j]) = (lowRe[j] + x, lowIm[j] + y);
                 }
             }
         }
