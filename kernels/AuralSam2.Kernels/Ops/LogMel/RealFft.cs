@@ -15,10 +15,10 @@ internal sealed class RealFft
     private readonly Vector<double>[] re;
     private readonly Vector<double>[] im;
 
-    /// <param name="length">Samples, a power of two, at least 4.</param>
+    /// <param name="length">Samples, a power of two, at least 8.</param>
     public RealFft(int length)
     {
-        if (length < 4 || !int.IsPow2(length)) throw new ArgumentException($"{length} is no power of two from 4 up", nameof(length));
+        if (length < 8 || !int.IsPow2(length)) throw new ArgumentException($"{length} is no power of two from 8 up", nameof(length));
         half = length / 2;
         reversed = new int[half];
         var bits = int.Log2(half);
@@ -38,12 +38,7 @@ internal sealed class RealFft
     /// <param name="magnitudes"><c>[length / 2 + 1]</c></param>
     public void Magnitude(ReadOnlySpan<Vector<double>> samples, Span<Vector<double>> magnitudes)
     {
-        for (var i = 0; i < half; i++)
-        {
-            re[reversed[i]] = samples[2 * i];
-            im[reversed[i]] = samples[2 * i + 1];
-        }
-
+        for (var i = 0; i < half; i += 4) FirstTwoSteps(samples, i);
         Transform();
         magnitudes[0] = Vector.Abs(re[0] + im[0]);
         magnitudes[half] = Vector.Abs(re[0] - im[0]);
@@ -63,10 +58,24 @@ internal sealed class RealFft
         }
     }
 
-    /// <summary>Radix-2 decimation in time over the bit-reversed contents of <see cref="re"/> and <see cref="im"/>.</summary>
+    /// <summary>Fetches four values in bit-reversed order and transforms them: sizes 2 and 4, whose factors are 1 and -i.</summary>
+    private void FirstTwoSteps(ReadOnlySpan<Vector<double>> samples, int at)
+    {
+        int i0 = 2 * reversed[at], i1 = 2 * reversed[at + 1], i2 = 2 * reversed[at + 2], i3 = 2 * reversed[at + 3];
+        Vector<double> sumRe0 = samples[i0] + samples[i1], sumIm0 = samples[i0 + 1] + samples[i1 + 1];
+        Vector<double> differenceRe0 = samples[i0] - samples[i1], differenceIm0 = samples[i0 + 1] - samples[i1 + 1];
+        Vector<double> sumRe1 = samples[i2] + samples[i3], sumIm1 = samples[i2 + 1] + samples[i3 + 1];
+        Vector<double> differenceRe1 = samples[i2] - samples[i3], differenceIm1 = samples[i2 + 1] - samples[i3 + 1];
+        (re[at], im[at]) = (sumRe0 + sumRe1, sumIm0 + sumIm1);
+        (re[at + 1], im[at + 1]) = (differenceRe0 + differenceIm1, differenceIm0 - differenceRe1);
+        (re[at + 2], im[at + 2]) = (sumRe0 - sumRe1, sumIm0 - sumIm1);
+        (re[at + 3], im[at + 3]) = (differenceRe0 - differenceIm1, differenceIm0 + differenceRe1);
+    }
+
+    /// <summary>Radix-2 decimation in time, from size 8 on, over <see cref="re"/> and <see cref="im"/>.</summary>
     private void Transform()
     {
-        for (var size = 2; size <= half; size *= 2)
+        for (var size = 8; size <= half; size *= 2)
         {
             var reach = size / 2;
             var stride = 2 * half / size;

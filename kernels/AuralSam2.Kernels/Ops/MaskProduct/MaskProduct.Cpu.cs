@@ -21,14 +21,14 @@ internal static unsafe class MaskProductCpu
             var panel = device.Scratch(worker, 2 * (nint)device.Isa.Lanes() * tokens.Columns);
             switch (device.Isa)
             {
-                case CpuIsa.Avx512: Run<Simd512, Vector512<float>>(tokens, pixels, y, first, count, panel); break;
-                case CpuIsa.Avx2: Run<Simd256, Vector256<float>>(tokens, pixels, y, first, count, panel); break;
-                default: Run<Simd128, Vector128<float>>(tokens, pixels, y, first, count, panel); break;
+                case CpuIsa.Avx512: Run<Simd512, Vector512<float>>(tokens, pixels, y, first, count, panel, device.Isa); break;
+                case CpuIsa.Avx2: Run<Simd256, Vector256<float>>(tokens, pixels, y, first, count, panel, device.Isa); break;
+                default: Run<Simd128, Vector128<float>>(tokens, pixels, y, first, count, panel, device.Isa); break;
             }
         });
     }
 
-    private static void Run<S, V>(Tensor tokens, Tensor pixels, Tensor y, int first, int count, float* panel)
+    private static void Run<S, V>(Tensor tokens, Tensor pixels, Tensor y, int first, int count, float* panel, CpuIsa isa)
         where S : struct, ISimd<V>
         where V : struct
     {
@@ -37,7 +37,8 @@ internal static unsafe class MaskProductCpu
         for (var p = first; p < first + count; p += width)
         {
             var here = Math.Min(width, first + count - p);
-            RowsToColumns.Run(here, tokens.Columns, pixels.Pointer + ((nint)p * pixels.RowStride), pixels.RowStride, panel, width);
+            var source = pixels.Pointer + ((nint)p * pixels.RowStride);
+            RowsToColumns.Run(isa, here, tokens.Columns, source, pixels.RowStride, panel, width);
             for (var m = 0; m < tokens.Rows; m += 4)
             {
                 var these = Math.Min(4, tokens.Rows - m);

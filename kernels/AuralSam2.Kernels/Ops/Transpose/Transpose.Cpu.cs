@@ -20,7 +20,7 @@ internal static unsafe class TransposeCpu
             for (var r0 = 0; r0 < rows; r0 += Edge)
             {
                 RowsToColumns.Run(
-                    Math.Min(Edge, rows - r0), Math.Min(Edge, columns - c0),
+                    device.Isa, Math.Min(Edge, rows - r0), Math.Min(Edge, columns - c0),
                     source + ((nint)r0 * columns) + c0, columns, target + ((nint)c0 * rows) + r0, rows);
             }
         });
