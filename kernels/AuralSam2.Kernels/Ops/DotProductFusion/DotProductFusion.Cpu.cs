@@ -5,8 +5,8 @@ using AuralSam2.Kernels.Simd;
 namespace AuralSam2.Kernels.Ops;
 
 /// <summary>
-/// Many queries share the keys as in attention. Few queries (one a sound) leave nothing to share: there a run of keys is an item, which
-/// reads its keys and values where they lie, once, and what the runs give is added in their order.
+/// Many queries share the keys as in attention. Few queries (one a sound) leave nothing to share: there a run of keys is an item,
+/// which reads its keys and values once, and what the runs give is added in their order.
 /// </summary>
 internal static unsafe class DotProductFusionCpu
 {
@@ -29,16 +29,18 @@ internal static unsafe class DotProductFusionCpu
         device.Pool.For(items, (item, worker) =>
         {
             var first = item * KeysPerItem;
+            var count = Math.Min(KeysPerItem, k.Rows - first);
+            var weights = device.Scratch(worker, (FewQueries * KeysPerItem) + MaskProductCpu.PanelFloats(device.Isa, q.Columns));
+            MaskProductCpu.Products(device.Isa, q, k.Slice(first, count), weights, KeysPerItem, weights + (FewQueries * KeysPerItem));
             var run = new KeyRun
             {
-                Queries = q,
-                Keys = k.Pointer + ((nint)first * k.RowStride),
-                StrideKeys = k.RowStride,
+                Queries = q.Rows,
+                Channels = q.Columns,
                 Values = v.Pointer + ((nint)first * v.RowStride),
                 StrideValues = v.RowStride,
-                Count = Math.Min(KeysPerItem, k.Rows - first),
+                Count = count,
                 Scale = scale,
-                Weights = device.Scratch(worker, q.Rows * KeysPerItem),
+                Weights = weights,
                 Sums = sums.Pointer + ((nint)item * q.Rows * q.Columns),
             };
             switch (device.Isa)
@@ -62,51 +64,10 @@ internal static unsafe class DotProductFusionCpu
         where S : struct, ISimd<V>
         where V : struct
     {
-        var (queries, channels) = (run.Queries.Rows, run.Queries.Columns);
-        for (var i = 0; i < queries; i += 4)
-        {
-            for (var j = 0; j < run.Count; j++)
-            {
-                Products<S, V>(
-                    Math.Min(4, queries - i), channels, run.Queries.Pointer + ((nint)i * run.Queries.RowStride), run.Queries.RowStride,
-                    run.Keys + (j * run.StrideKeys), run.Scale, run.Weights + (i * KeysPerItem) + j);
-            }
-        }
+        for (var i = 0; i < run.Queries; i++)
+            for (var j = 0; j < run.Count; j++) run.Weights[(i * KeysPerItem) + j] *= run.Scale;
 
-        for (var i = 0; i < queries; i += 4) WeightedSums<S, V>(run, i, Math.Min(4, queries - i), channels);
-    }
-
-    /// <summary>weights[i, 0] = scale q_i k for up to four queries.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Products<S, V>(int queries, int channels, float* query, nint strideQuery, float* key, float scale, float* weights)
-        where S : struct, ISimd<V>
-        where V : struct
-    {
-        float* q0 = query, q1 = queries > 1 ? q0 + strideQuery : q0, q2 = queries > 2 ? q1 + strideQuery : q1, q3 = queries > 3 ? q2 + strideQuery : q2;
-        V s0 = S.Zero, s1 = s0, s2 = s0, s3 = s0;
-        var c = 0;
-        for (; c + S.Width <= channels; c += S.Width)
-        {
-            var x = S.Load(key + c);
-            s0 = S.Fma(S.Load(q0 + c), x, s0);
-            s1 = S.Fma(S.Load(q1 + c), x, s1);
-            s2 = S.Fma(S.Load(q2 + c), x, s2);
-            s3 = S.Fma(S.Load(q3 + c), x, s3);
-        }
-
-        var (t0, t1, t2, t3) = (S.Sum(s0), S.Sum(s1), S.Sum(s2), S.Sum(s3));
-        for (; c < channels; c++)
-        {
-            t0 += q0[c] * key[c];
-            t1 += q1[c] * key[c];
-            t2 += q2[c] * key[c];
-            t3 += q3[c] * key[c];
-        }
-
-        weights[0] = scale * t0;
-        if (queries > 1) weights[KeysPerItem] = scale * t1;
-        if (queries > 2) weights[2 * KeysPerItem] = scale * t2;
-        if (queries > 3) weights[3 * KeysPerItem] = scale * t3;
+        for (var i = 0; i < run.Queries; i += 4) WeightedSums<S, V>(run, i, Math.Min(4, run.Queries - i), run.Channels);
     }
 
     /// <summary>sums[first + i] = weights[first + i] V for up to four queries, two vectors of channels at a time.</summary>
@@ -166,9 +127,8 @@ internal static unsafe class DotProductFusionCpu
     /// <summary>All queries against a run of keys.</summary>
     private struct KeyRun
     {
-        public Tensor Queries;
-        public float* Keys;
-        public nint StrideKeys;
+        public int Queries;
+        public int Channels;
         public float* Values;
         public nint StrideValues;
         public int Count;

@@ -13,12 +13,16 @@ internal static unsafe class LogMelCpu
     /// <summary>Of every band the first frequency under its triangle, and the weights from there on.</summary>
     private static readonly (int First, double[] Weights)[] Triangles = MakeTriangles();
 
+    /// <summary>Tables and buffers of a thread, which outlives the call.</summary>
+    [ThreadStatic]
+    private static WindowSpectra? ofThisThread;
+
     public static void Run(CpuDevice device, Tensor samples, Tensor y)
     {
         var frames = y.Rows;
         device.Pool.For((frames + FramesPerItem - 1) / FramesPerItem, (item, _) =>
         {
-            var spectra = new WindowSpectra();
+            var spectra = ofThisThread ??= new WindowSpectra();
             var end = Math.Min(frames, (item + 1) * FramesPerItem);
             for (var f = item * FramesPerItem; f < end; f += WindowSpectra.Lanes)
             {

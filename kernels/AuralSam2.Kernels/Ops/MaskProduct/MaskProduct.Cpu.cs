@@ -18,41 +18,50 @@ internal static unsafe class MaskProductCpu
         {
             var first = item * PixelsPerItem;
             var count = Math.Min(PixelsPerItem, pixels.Rows - first);
-            var panel = device.Scratch(worker, 2 * (nint)device.Isa.Lanes() * tokens.Columns);
-            switch (device.Isa)
-            {
-                case CpuIsa.Avx512: Run<Simd512, Vector512<float>>(tokens, pixels, y, first, count, panel, device.Isa); break;
-                case CpuIsa.Avx2: Run<Simd256, Vector256<float>>(tokens, pixels, y, first, count, panel, device.Isa); break;
-                default: Run<Simd128, Vector128<float>>(tokens, pixels, y, first, count, panel, device.Isa); break;
-            }
+            var panel = device.Scratch(worker, PanelFloats(device.Isa, tokens.Columns));
+            Products(device.Isa, tokens, pixels.Slice(first, count), y.Pointer + first, pixels.Rows, panel);
         });
     }
 
-    private static void Run<S, V>(Tensor tokens, Tensor pixels, Tensor y, int first, int count, float* panel, CpuIsa isa)
+    /// <summary>Scratch of <see cref="Products"/>.</summary>
+    public static nint PanelFloats(CpuIsa isa, int channels) => 2 * (nint)isa.Lanes() * channels;
+
+    /// <summary>y[token, pixel] of all pixels of a tensor, on the calling thread; rows of y lie <paramref name="strideY"/> apart.</summary>
+    public static void Products(CpuIsa isa, Tensor tokens, Tensor pixels, float* y, nint strideY, float* panel)
+    {
+        switch (isa)
+        {
+            case CpuIsa.Avx512: Run<Simd512, Vector512<float>>(tokens, pixels, y, strideY, panel, isa); break;
+            case CpuIsa.Avx2: Run<Simd256, Vector256<float>>(tokens, pixels, y, strideY, panel, isa); break;
+            default: Run<Simd128, Vector128<float>>(tokens, pixels, y, strideY, panel, isa); break;
+        }
+    }
+
+    private static void Run<S, V>(Tensor tokens, Tensor pixels, float* y, nint strideY, float* panel, CpuIsa isa)
         where S : struct, ISimd<V>
         where V : struct
     {
         var width = 2 * S.Width;
         var last = stackalloc float[4 * width]; // a run may end within a panel
-        for (var p = first; p < first + count; p += width)
+        for (var p = 0; p < pixels.Rows; p += width)
         {
-            var here = Math.Min(width, first + count - p);
+            var here = Math.Min(width, pixels.Rows - p);
             var source = pixels.Pointer + ((nint)p * pixels.RowStride);
             RowsToColumns.Run(isa, here, tokens.Columns, source, pixels.RowStride, panel, width);
             for (var m = 0; m < tokens.Rows; m += 4)
             {
                 var these = Math.Min(4, tokens.Rows - m);
                 var token = tokens.Pointer + ((nint)m * tokens.RowStride);
-                var target = y.Pointer + ((nint)m * pixels.Rows) + p;
+                var target = y + (m * strideY) + p;
                 if (here == width)
                 {
-                    Tile<S, V>(these, tokens.Columns, token, tokens.RowStride, panel, target, pixels.Rows);
+                    Tile<S, V>(these, tokens.Columns, token, tokens.RowStride, panel, target, strideY);
                     continue;
                 }
 
                 Tile<S, V>(these, tokens.Columns, token, tokens.RowStride, panel, last, width);
                 for (var i = 0; i < these; i++)
-                    new ReadOnlySpan<float>(last + (i * width), here).CopyTo(new Span<float>(target + ((nint)i * pixels.Rows), here));
+                    new ReadOnlySpan<float>(last + (i * width), here).CopyTo(new Span<float>(target + (i * strideY), here));
             }
         }
     }
