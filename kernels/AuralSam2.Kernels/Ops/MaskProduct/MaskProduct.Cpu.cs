@@ -73,7 +73,8 @@ internal static unsafe class MaskProductCpu
         where V : struct
     {
         // Tokens that are missing repeat the last one, and are not stored.
-        float* t0 = token, t1 = tokens > 1 ? t0 + strideToken : t0, t2 = tokens > 2 ? t1 + strideToken : t1, t3 = tokens > 3 ? t2 + strideToken : t2;
+        float* t0 = token, t1 = tokens > 1 ? t0 + strideToken : t0;
+        float* t2 = tokens > 2 ? t1 + strideToken : t1, t3 = tokens > 3 ? t2 + strideToken : t2;
         V a0 = S.Zero, a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
         for (var c = 0; c < channels; c++, panel += 2 * S.Width)
         {
