@@ -25,7 +25,7 @@ public static class DotProductFusion
             $"q {q.Rows} k {k.Rows} d {q.Columns}");
         switch (device)
         {
-            case CpuDevice cpu: AttentionCpu.Run(cpu, q, k, v, y, heads: 1, batch: 1, linearScale: scale); break;
+            case CpuDevice cpu: DotProductFusionCpu.Run(cpu, q, k, v, y, scale); break;
             case IlgpuDevice gpu: AttentionGpu.Run(gpu, q, k, v, y, heads: 1, batch: 1, linearScale: scale); break;
             default: throw device.Unsupported("DotProductFusion");
         }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using AuralSam2.Kernels.Simd;
 
 namespace AuralSam2.Kernels.Ops;
@@ -9,6 +10,9 @@ internal static unsafe class ElementwiseCpu
 {
     /// <summary>About 32 KB of floats: an item fits the first-level cache.</summary>
     private const int FloatsPerItem = 8192;
+
+    /// <summary>16 MB: a sum of this size leaves the caches before it is read, and a line need not be fetched to be overwritten.</summary>
+    private const int StreamedFloats = 4 << 20;
 
     /// <summary>y = f(x) on vectors.</summary>
     private interface IUnary
@@ -20,13 +24,16 @@ internal static unsafe class ElementwiseCpu
 
     public static void Add(CpuDevice device, Tensor a, Tensor b, Tensor y, float scale)
     {
+        var streams = y.Length >= StreamedFloats && y.RowStride % 16 == 0 && (nuint)y.Pointer % 64 == 0 && y.Pointer != a.Pointer;
         ForRows(device, a.Rows, a.Columns, (first, count) =>
         {
             for (var r = first; r < first + count; r++)
             {
                 float* pa = a.Pointer + ((nint)r * a.RowStride), pb = b.Pointer + ((nint)(r % b.Rows) * b.RowStride);
-                AddRow(device.Isa, a.Columns, pa, pb, y.Pointer + ((nint)r * y.RowStride), scale);
+                AddRow(device.Isa, a.Columns, pa, pb, y.Pointer + ((nint)r * y.RowStride), scale, streams);
             }
+
+            if (streams && Sse.IsSupported) Sse.StoreFence();
         });
     }
 
@@ -44,11 +51,8 @@ internal static unsafe class ElementwiseCpu
     {
         ForRows(device, x.Rows, x.Columns, (first, count) =>
         {
-            for (var r = first; r < first + count; r++)
-            {
-                float* px = x.Pointer + ((nint)r * x.RowStride), py = y.Pointer + ((nint)r * y.RowStride);
-                for (var c = 0; c < x.Columns; c++) py[c] = px[c] > threshold ? high : low;
-            }
+            float* px = x.Pointer + ((nint)first * x.RowStride), py = y.Pointer + ((nint)first * y.RowStride);
+            Rows(device.Isa, new ThresholdOperator(threshold, low, high), count, x.Columns, px, x.RowStride, py, y.RowStride);
         });
     }
 
@@ -64,14 +68,14 @@ internal static unsafe class ElementwiseCpu
         }
     }
 
-    /// <summary>y = a + scale * b for one row.</summary>
-    public static void AddRow(CpuIsa isa, int columns, float* a, float* b, float* y, float scale)
+    /// <summary>y = a + scale * b for one row; <paramref name="streams"/> stores past the caches, y on a cache line.</summary>
+    public static void AddRow(CpuIsa isa, int columns, float* a, float* b, float* y, float scale, bool streams = false)
     {
         switch (isa)
         {
-            case CpuIsa.Avx512: AddRow<Simd512, Vector512<float>>(columns, a, b, y, scale); break;
-            case CpuIsa.Avx2: AddRow<Simd256, Vector256<float>>(columns, a, b, y, scale); break;
-            default: AddRow<Simd128, Vector128<float>>(columns, a, b, y, scale); break;
+            case CpuIsa.Avx512: AddRow<Simd512, Vector512<float>>(columns, a, b, y, scale, streams); break;
+            case CpuIsa.Avx2: AddRow<Simd256, Vector256<float>>(columns, a, b, y, scale, streams); break;
+            default: AddRow<Simd128, Vector128<float>>(columns, a, b, y, scale, streams); break;
         }
     }
 
@@ -113,13 +117,19 @@ internal static unsafe class ElementwiseCpu
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void AddRow<S, V>(int columns, float* a, float* b, float* y, float scale)
+    private static void AddRow<S, V>(int columns, float* a, float* b, float* y, float scale, bool streams)
         where S : struct, ISimd<V>
         where V : struct
     {
         var factor = S.Create(scale);
         var c = 0;
-        for (; c + S.Width <= columns; c += S.Width) S.Store(S.Fma(factor, S.Load(b + c), S.Load(a + c)), y + c);
+        for (; c + S.Width <= columns; c += S.Width)
+        {
+            var sum = S.Fma(factor, S.Load(b + c), S.Load(a + c));
+            if (streams) S.StoreNonTemporal(sum, y + c);
+            else S.Store(sum, y + c);
+        }
+
         for (; c < columns; c++) y[c] = a[c] + (scale * b[c]);
     }
 
@@ -149,5 +159,12 @@ internal static unsafe class ElementwiseCpu
         public V Apply<S, V>(V x)
             where S : struct, ISimd<V>
             where V : struct => VectorMath.Sigmoid<S, V>(x);
+    }
+
+    private readonly struct ThresholdOperator(float threshold, float low, float high) : IUnary
+    {
+        public V Apply<S, V>(V x)
+            where S : struct, ISimd<V>
+            where V : struct => S.SelectGreater(x, S.Create(threshold), S.Create(high), S.Create(low));
     }
 }

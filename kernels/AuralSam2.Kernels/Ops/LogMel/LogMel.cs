@@ -70,19 +70,16 @@ public static class LogMel
     {
         frames = FrameCount(samples16k.Length);
         var magnitudes = new double[frames * Bins];
-        var window = HannWindow();
-        var fft = new RealFft(FftLength);
-        var windowed = new double[FftLength]; // the last 112 stay zero
-        for (var f = 0; f < frames; f++)
-            Magnitudes(samples16k.Slice(f * HopLength, FrameLength), window, fft, windowed, magnitudes.AsSpan(f * Bins, Bins));
-        return magnitudes;
-    }
+        var spectra = new WindowSpectra();
+        for (var f = 0; f < frames; f += WindowSpectra.Lanes)
+        {
+            var count = Math.Min(WindowSpectra.Lanes, frames - f);
+            var lanes = spectra.Magnitudes(samples16k[(f * HopLength)..], count);
+            for (var w = 0; w < count; w++)
+                for (var bin = 0; bin < Bins; bin++) magnitudes[((f + w) * Bins) + bin] = lanes[bin][w];
+        }
 
-    /// <summary>Magnitudes of one window.</summary>
-    internal static void Magnitudes(ReadOnlySpan<float> samples, double[] window, RealFft fft, double[] windowed, Span<double> magnitudes)
-    {
-        for (var i = 0; i < FrameLength; i++) windowed[i] = samples[i] * window[i];
-        fft.Magnitude(windowed, magnitudes);
+        return magnitudes;
     }
 
     /// <summary>The periodic Hann window 0.5 - 0.5 cos(2 pi n / 400).</summary>

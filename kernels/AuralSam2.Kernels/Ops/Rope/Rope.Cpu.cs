@@ -1,6 +1,10 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using AuralSam2.Kernels.Simd;
+
 namespace AuralSam2.Kernels.Ops;
 
-/// <summary>Memory-bound: plain loops.</summary>
+/// <summary>Memory-bound: a row is read once, a whole vector of pairs at a time.</summary>
 internal static unsafe class RopeCpu
 {
     private const int RowsPerItem = 64;
@@ -14,13 +18,38 @@ internal static unsafe class RopeCpu
             {
                 var row = x.Pointer + ((nint)r * x.RowStride);
                 float* cos = table.Cos.Pointer + ((nint)(r % positions) * pairs), sin = table.Sin.Pointer + ((nint)(r % positions) * pairs);
-                for (var j = 0; j < pairs; j++)
+                switch (device.Isa)
                 {
-                    var (re, im) = (row[2 * j], row[(2 * j) + 1]);
-                    row[2 * j] = (re * cos[j]) - (im * sin[j]);
-                    row[(2 * j) + 1] = (re * sin[j]) + (im * cos[j]);
+                    case CpuIsa.Avx512: Turn<Simd512, Vector512<float>>(pairs, row, cos, sin); break;
+                    case CpuIsa.Avx2: Turn<Simd256, Vector256<float>>(pairs, row, cos, sin); break;
+                    default: Turn<Simd128, Vector128<float>>(pairs, row, cos, sin); break;
                 }
             }
         });
+    }
+
+    /// <summary>(re, im) becomes (re cos - im sin, im cos + re sin): the row times the cosines, and with its pairs swapped times (-sin, sin).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Turn<S, V>(int pairs, float* row, float* cos, float* sin)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        var alternating = stackalloc float[S.Width];
+        for (var i = 0; i < S.Width; i++) alternating[i] = (i & 1) == 0 ? -1f : 1f;
+        var signs = S.Load(alternating);
+        var j = 0;
+        for (; j + (S.Width / 2) <= pairs; j += S.Width / 2)
+        {
+            var x = S.Load(row + (2 * j));
+            var turned = S.Mul(S.SwapPairs(x), S.Mul(signs, S.LoadTwice(sin + j)));
+            S.Store(S.Fma(x, S.LoadTwice(cos + j), turned), row + (2 * j));
+        }
+
+        for (; j < pairs; j++)
+        {
+            var (re, im) = (row[2 * j], row[(2 * j) + 1]);
+            row[2 * j] = (re * cos[j]) - (im * sin[j]);
+            row[(2 * j) + 1] = (re * sin[j]) + (im * cos[j]);
+        }
     }
 }

@@ -1,3 +1,5 @@
+using AuralSam2.Kernels.Simd;
+
 namespace AuralSam2.Kernels.Ops;
 
 /// <summary>Squares of 16 x 16, a cache line wide both ways; a band of 16 output rows is an item.</summary>
@@ -14,12 +16,12 @@ internal static unsafe class TransposeCpu
         {
             var source = x.Pointer + ((nint)(item / bands) * rows * columns);
             var target = y.Pointer + ((nint)(item / bands) * rows * columns);
-            var (c0, c1) = (item % bands * Edge, Math.Min(columns, ((item % bands) + 1) * Edge));
+            var c0 = item % bands * Edge;
             for (var r0 = 0; r0 < rows; r0 += Edge)
             {
-                var r1 = Math.Min(rows, r0 + Edge);
-                for (var c = c0; c < c1; c++)
-                    for (var r = r0; r < r1; r++) target[((nint)c * rows) + r] = source[((nint)r * columns) + c];
+                RowsToColumns.Run(
+                    device.Isa, Math.Min(Edge, rows - r0), Math.Min(Edge, columns - c0),
+                    source + ((nint)r0 * columns) + c0, columns, target + ((nint)c0 * rows) + r0, rows);
             }
         });
     }
