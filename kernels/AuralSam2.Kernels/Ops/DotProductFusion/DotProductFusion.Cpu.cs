@@ -31,7 +31,9 @@ internal static unsafe class DotProductFusionCpu
             var first = item * KeysPerItem;
             var count = Math.Min(KeysPerItem, k.Rows - first);
             var weights = device.Scratch(worker, (FewQueries * KeysPerItem) + MaskProductCpu.PanelFloats(device.Isa, q.Columns));
-            MaskProductCpu.Products(device.Isa, q, k.Slice(first, count), weights, KeysPerItem, weights + (FewQueries * KeysPerItem));
+            MaskProductCpu.Products(
+                device.Isa, q, count, k.Pointer + ((nint)first * k.RowStride), k.RowStride, weights, KeysPerItem,
+                weights + (FewQueries * KeysPerItem));
             var run = new KeyRun
             {
                 Queries = q.Rows,

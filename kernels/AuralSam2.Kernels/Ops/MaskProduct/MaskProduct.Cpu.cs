@@ -19,35 +19,37 @@ internal static unsafe class MaskProductCpu
             var first = item * PixelsPerItem;
             var count = Math.Min(PixelsPerItem, pixels.Rows - first);
             var panel = device.Scratch(worker, PanelFloats(device.Isa, tokens.Columns));
-            Products(device.Isa, tokens, pixels.Slice(first, count), y.Pointer + first, pixels.Rows, panel);
+            Products(
+                device.Isa, tokens, count, pixels.Pointer + ((nint)first * pixels.RowStride), pixels.RowStride, y.Pointer + first, pixels.Rows, panel);
         });
     }
 
     /// <summary>Scratch of <see cref="Products"/>.</summary>
     public static nint PanelFloats(CpuIsa isa, int channels) => 2 * (nint)isa.Lanes() * channels;
 
-    /// <summary>y[token, pixel] of all pixels of a tensor, on the calling thread; rows of y lie <paramref name="strideY"/> apart.</summary>
-    public static void Products(CpuIsa isa, Tensor tokens, Tensor pixels, float* y, nint strideY, float* panel)
+    /// <summary>y[token, pixel] of some pixels, on the calling thread; strides are between rows, of pixels and of tokens.</summary>
+    public static void Products(
+        CpuIsa isa, Tensor tokens, int count, float* pixels, nint stridePixels, float* y, nint strideY, float* panel)
     {
         switch (isa)
         {
-            case CpuIsa.Avx512: Run<Simd512, Vector512<float>>(tokens, pixels, y, strideY, panel, isa); break;
-            case CpuIsa.Avx2: Run<Simd256, Vector256<float>>(tokens, pixels, y, strideY, panel, isa); break;
-            default: Run<Simd128, Vector128<float>>(tokens, pixels, y, strideY, panel, isa); break;
+            case CpuIsa.Avx512: Run<Simd512, Vector512<float>>(isa, tokens, count, pixels, stridePixels, y, strideY, panel); break;
+            case CpuIsa.Avx2: Run<Simd256, Vector256<float>>(isa, tokens, count, pixels, stridePixels, y, strideY, panel); break;
+            default: Run<Simd128, Vector128<float>>(isa, tokens, count, pixels, stridePixels, y, strideY, panel); break;
         }
     }
 
-    private static void Run<S, V>(Tensor tokens, Tensor pixels, float* y, nint strideY, float* panel, CpuIsa isa)
+    private static void Run<S, V>(
+        CpuIsa isa, Tensor tokens, int count, float* pixels, nint stridePixels, float* y, nint strideY, float* panel)
         where S : struct, ISimd<V>
         where V : struct
     {
         var width = 2 * S.Width;
         var last = stackalloc float[4 * width]; // a run may end within a panel
-        for (var p = 0; p < pixels.Rows; p += width)
+        for (var p = 0; p < count; p += width)
         {
-            var here = Math.Min(width, pixels.Rows - p);
-            var source = pixels.Pointer + ((nint)p * pixels.RowStride);
-            RowsToColumns.Run(isa, here, tokens.Columns, source, pixels.RowStride, panel, width);
+            var here = Math.Min(width, count - p);
+            RowsToColumns.Run(isa, here, tokens.Columns, pixels + (p * stridePixels), stridePixels, panel, width);
             for (var m = 0; m < tokens.Rows; m += 4)
             {
                 var these = Math.Min(4, tokens.Rows - m);
