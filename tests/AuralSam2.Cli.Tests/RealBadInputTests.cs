@@ -135,8 +135,8 @@ public sealed class RealBadInputTests : IDisposable
     {
         SafetensorsWriter.Write(folder["w.safetensors"], null, [
             SafetensorsTensor.Of("image_encoder.trunk.pos_embed", [1, 96, 7, 7], new float[96 * 49]), SafetensorsTensor.Of("lm_head.weight", [2, 2], new float[4])]);
-        var line = Fails("w.safetensors", "give that file as well", "--frames", "frames", "--audio", "sound.wav", "--weights", "w.safetensors");
-        Assert.Contains("missing is VGGish (such as vggish-10086976.pth) and AuralFuser (such as auralsam2_avs_v1m.pth)", line, StringComparison.Ordinal);
+        var line = Fails("w.safetensors", "give those files as well", "--frames", "frames", "--audio", "sound.wav", "--weights", "w.safetensors");
+        Assert.Contains("missing are VGGish (such as vggish-10086976.pth) and AuralFuser (such as auralsam2_avs_v1m.pth)", line, StringComparison.Ordinal);
     }
 
     [Fact]
