@@ -12,7 +12,7 @@ namespace AuralSam2.Bench.Race;
 internal static class RaceCommand
 {
     /// <summary>Seconds after which <c>quick</c> begins nothing new.</summary>
-    private const double QuickSeconds = 270;
+    private const double QuickSeconds = 240;
 
     public static Command Create()
     {
@@ -42,7 +42,7 @@ internal static class RaceCommand
         var (only, threads, json, alone) = (Only(), Threads(), Json(), Alone());
         var command = new Command("quick", "the same for a selection, in less than five minutes") { only, threads, alone, json };
         command.SetAction(parsed => Run(
-            new MatchLength(parsed.GetValue(threads), Rounds: 5, Budget: 10, LongPass: 8), parsed.GetValue(only)!,
+            new MatchLength(parsed.GetValue(threads), Rounds: 3, Budget: 5, LongPass: 8), parsed.GetValue(only)!,
             quick: true, parsed.GetValue(alone), parsed.GetValue(json), record: false));
         return command;
     }
