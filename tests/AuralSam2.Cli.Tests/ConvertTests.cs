@@ -89,15 +89,13 @@ public sealed class ConvertTests : IDisposable
     public void A_second_interrupt_takes_the_temporary_file_with_it()
     {
         File.WriteAllText(folder.File(".out.safetensors.other.tmp"), "of another process");
-        using (PartialFile.Watch(Out))
-        {
-            File.WriteAllText(folder.File(".out.safetensors.ours.tmp"), "ours");
-            PartialFile.Remove();
-            Assert.Equal([".out.safetensors.other.tmp"], Names);
-        }
-
-        PartialFile.Remove();
+        using var file = PartialFile.Watch(Out);
+        File.WriteAllText(folder.File(".out.safetensors.ours.tmp"), "ours");
+        file.Remove();
         Assert.Equal([".out.safetensors.other.tmp"], Names);
+        File.WriteAllText(folder.File(".out.safetensors.later.tmp"), "no longer watched");
+        file.Remove();
+        Assert.Equal([".out.safetensors.later.tmp", ".out.safetensors.other.tmp"], Names);
     }
 
     [Fact]

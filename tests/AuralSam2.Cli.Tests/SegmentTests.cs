@@ -221,6 +221,24 @@ public sealed class SegmentTests : IDisposable
         Assert.Empty(folder.Names);
     }
 
+    /// <summary>A library of commands may run several in one process: each owns its result.</summary>
+    [Fact]
+    public void A_run_within_another_run_touches_only_its_own_result()
+    {
+        var inner = new List<int>();
+        var outer = new FakeEngine
+        {
+            BeforeFrame = i =>
+            {
+                var engine = new FakeEngine { BeforeFrame = j => { if (j == 3 && i == 3) throw new OutOfMemoryException(); } };
+                inner.Add(CommandRun.InProcess(engine, CancellationToken.None, "segment", "--demo", "--out", folder[$"inner{i}"]).Code);
+            },
+        };
+        Assert.Equal(0, CommandRun.InProcess(outer, CancellationToken.None, "segment", "--demo", "--out", folder["outer"]).Code);
+        Assert.Equal([0, 0, 0, 1, 0], inner);
+        Assert.Equal(["inner0", "inner1", "inner2", "inner4", "outer"], folder.Names);
+    }
+
     [Fact]
     public void The_partial_result_is_hidden_while_the_work_runs()
     {

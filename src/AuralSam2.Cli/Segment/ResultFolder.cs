@@ -15,20 +15,22 @@ internal sealed class ResultFolder : IDisposable
     private const int RemovalAttempts = 10;
 
     private static readonly string[] Entries = [ResultFile, OverviewFile, "masks", "overlays"];
-    private static readonly Lock Removing = new();
-    private static string? current;
-    private static string? createdParent;
+
+    /// <summary>What is incomplete in this process; guarded by itself, also while something of it is removed.</summary>
+    private static readonly HashSet<ResultFolder> Incomplete = [];
 
     private readonly string path;
     private readonly string partial;
     private readonly string shown;
+    private readonly string? createdParent;
 
-    private ResultFolder(string shown, string path, string partial)
+    private ResultFolder(string shown, string path, string parent)
     {
         this.shown = shown;
         this.path = path;
-        this.partial = partial;
-        current = partial;
+        partial = Path.Combine(parent, $".{Path.GetFileName(path)}.partial-{Guid.NewGuid():N}");
+        createdParent = Directory.Exists(parent) ? null : parent;
+        lock (Incomplete) Incomplete.Add(this);
     }
 
     /// <summary>Checks that a result may and can be written, before any work is done for it.</summary>
@@ -40,14 +42,12 @@ internal sealed class ResultFolder : IDisposable
         var path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
         RefuseToOverwrite(folder, path, replace);
         var parent = Path.GetDirectoryName(path) ?? throw new IOException($"{folder} cannot hold a result; name another folder with --out");
-        var partial = Path.Combine(parent, $".{Path.GetFileName(path)}.partial-{Guid.NewGuid():N}");
-        var result = new ResultFolder(folder, path, partial);
-        createdParent = Directory.Exists(parent) ? null : parent;
+        var result = new ResultFolder(folder, path, parent);
         try
         {
             if (Directory.Exists(path)) ProveReplaceable(path);
-            Directory.CreateDirectory(Path.Combine(partial, "masks"));
-            Directory.CreateDirectory(Path.Combine(partial, "overlays"));
+            Directory.CreateDirectory(result.PathOf("masks"));
+            Directory.CreateDirectory(result.PathOf("overlays"));
             return result;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
@@ -88,10 +88,10 @@ internal sealed class ResultFolder : IDisposable
     /// <summary>Puts the complete result in its place.</summary>
     public void Complete()
     {
-        lock (Removing)
+        lock (Incomplete)
         {
-            if (current != partial) throw new OperationCanceledException("a second interrupt removed the result");
-            current = null; // from here on the partial folder is a result that a second interrupt must not remove
+            // From here on the partial folder is a result that a second interrupt must not remove.
+            if (!Incomplete.Remove(this)) throw new OperationCanceledException("a second interrupt removed the result");
         }
 
         try
@@ -100,7 +100,7 @@ internal sealed class ResultFolder : IDisposable
         }
         catch
         {
-            current = partial;
+            lock (Incomplete) Incomplete.Add(this);
             throw;
         }
     }
@@ -129,30 +129,35 @@ internal sealed class ResultFolder : IDisposable
         }
     }
 
-    /// <summary>Removes what an incomplete result left.</summary>
-    public void Dispose() => RemovePartial();
-
     /// <summary>
-    /// Removes the incomplete result of this process, if there is one. The work's own end and a second interrupt may both come here: the
-    /// later one waits until nothing is left, because the process ends behind it.
+    /// Removes what an incomplete result left. The work's own end and a second interrupt may both come here: the later one waits until
+    /// nothing is left, because the process ends behind it.
     /// </summary>
-    public static void RemovePartial()
+    public void Dispose()
     {
-        lock (Removing)
+        lock (Incomplete)
         {
-            if (current is not { } folder) return;
-            current = null;
+            if (!Incomplete.Remove(this)) return;
             // The work goes on while an interrupt removes its folder, and may put another file into it.
-            for (var attempt = 1; !TryRemove(folder) && attempt < RemovalAttempts; attempt++) Thread.Sleep(attempt);
+            for (var attempt = 1; !TryRemove() && attempt < RemovalAttempts; attempt++) Thread.Sleep(attempt);
+        }
+    }
+
+    /// <summary>Removes every incomplete result of this process: after a second interrupt, when no finally block runs.</summary>
+    public static void RemoveIncomplete()
+    {
+        lock (Incomplete)
+        {
+            foreach (var result in Incomplete.ToArray()) result.Dispose();
         }
     }
 
     /// <returns>Whether it is worth no other attempt. What stays is hidden and named partial: nobody takes it for a result.</returns>
-    private static bool TryRemove(string folder)
+    private bool TryRemove()
     {
         try
         {
-            if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
+            if (Directory.Exists(partial)) Directory.Delete(partial, recursive: true);
             if (createdParent is not null && Directory.Exists(createdParent)) Directory.Delete(createdParent);
             return true;
         }

@@ -34,8 +34,8 @@ internal sealed class Interrupts : IDisposable
             return;
         }
 
-        ResultFolder.RemovePartial();
-        PartialFile.Remove();
+        ResultFolder.RemoveIncomplete();
+        PartialFile.RemoveAll();
         if (!Console.IsErrorRedirected) Console.Error.Write(ShowCursor); // the progress display hides it
         Environment.Exit(ExitCode.Interrupted);
     }

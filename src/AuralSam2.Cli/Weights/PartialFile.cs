@@ -5,8 +5,8 @@ namespace AuralSam2.Cli;
 /// </summary>
 internal sealed class PartialFile : IDisposable
 {
-    private static readonly Lock Removing = new();
-    private static PartialFile? current;
+    /// <summary>What is being written in this process; guarded by itself, also while something of it is removed.</summary>
+    private static readonly HashSet<PartialFile> Watched = [];
 
     private readonly string folder;
     private readonly string pattern;
@@ -20,18 +20,31 @@ internal sealed class PartialFile : IDisposable
     }
 
     /// <summary>From now on, what appears beside a file under the name of its temporary one is this process's.</summary>
-    public static PartialFile Watch(string path) => current = new PartialFile(path);
-
-    /// <summary>Removes the temporary file of this process, if there is one.</summary>
-    public static void Remove()
+    public static PartialFile Watch(string path)
     {
-        lock (Removing)
+        var file = new PartialFile(path);
+        lock (Watched) Watched.Add(file);
+        return file;
+    }
+
+    /// <summary>Removes every temporary file of this process.</summary>
+    public static void RemoveAll()
+    {
+        lock (Watched)
         {
-            if (current is not { } file) return;
-            current = null;
+            foreach (var file in Watched.ToArray()) file.Remove();
+        }
+    }
+
+    /// <summary>Removes the temporary file, if there is one, and looks no longer.</summary>
+    public void Remove()
+    {
+        lock (Watched)
+        {
+            if (!Watched.Remove(this)) return;
             try
             {
-                foreach (var path in Directory.GetFiles(file.folder, file.pattern).Where(path => !file.others.Contains(path))) File.Delete(path);
+                foreach (var path in Directory.GetFiles(folder, pattern).Where(path => !others.Contains(path))) File.Delete(path);
             }
             catch (Exception error) when (error is IOException or UnauthorizedAccessException)
             {
@@ -46,6 +59,6 @@ internal sealed class PartialFile : IDisposable
     /// </summary>
     public void Dispose()
     {
-        lock (Removing) current = null;
+        lock (Watched) Watched.Remove(this);
     }
 }
