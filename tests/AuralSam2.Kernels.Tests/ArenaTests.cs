@@ -173,7 +173,7 @@ public sealed class ArenaTests : IDisposable
             return buffer;
         }
 
-        public override void Fill(Tensor destination, float value) => throw new NotSupportedException();
+        protected internal override void FillCore(Tensor destination, float value) => throw new NotSupportedException();
 
         public override void Synchronize()
         {
@@ -183,7 +183,7 @@ public sealed class ArenaTests : IDisposable
 
         protected override void DownloadCore(Tensor source, Span<float> destination) => throw new NotSupportedException();
 
-        protected override void CopyCore(Tensor source, Tensor destination) => throw new NotSupportedException();
+        protected internal override void CopyCore(Tensor source, Tensor destination) => throw new NotSupportedException();
 
         private sealed class NoBuffer(Device device, long length) : DeviceBuffer(device, length, 0)
         {

@@ -58,7 +58,7 @@ public sealed unsafe class CpuDevice : Device
     }
 
     /// <inheritdoc/>
-    protected override void CopyCore(Tensor source, Tensor destination)
+    protected internal override void CopyCore(Tensor source, Tensor destination)
     {
         const int rowsEach = 64;
         Pool.For((source.Rows + rowsEach - 1) / rowsEach, (item, _) =>
@@ -68,9 +68,13 @@ public sealed unsafe class CpuDevice : Device
     }
 
     /// <inheritdoc/>
-    public override void Fill(Tensor destination, float value)
+    protected internal override void FillCore(Tensor destination, float value)
     {
-        for (var r = 0; r < destination.Rows; r++) Row(destination, r).Fill(value);
+        const int rowsEach = 64;
+        Pool.For((destination.Rows + rowsEach - 1) / rowsEach, (item, _) =>
+        {
+            for (var r = item * rowsEach; r < Math.Min(destination.Rows, (item + 1) * rowsEach); r++) Row(destination, r).Fill(value);
+        });
     }
 
     /// <inheritdoc/>

@@ -35,6 +35,9 @@ public static class CpuIsas
         _ => 4,
     };
 
+    /// <summary>Rows of a matrix-product tile, see <see cref="Simd.ISimd{V}.TileRows"/>.</summary>
+    internal static int TileRows(this CpuIsa isa) => isa == CpuIsa.Avx512 ? 8 : 4;
+
     /// <summary>The name people use.</summary>
     public static string Title(this CpuIsa isa) => isa switch
     {

@@ -44,6 +44,12 @@ public abstract class Device : IDisposable
     /// <summary>Receives launches and synchronisations while attached; see <see cref="OpTrace"/>.</summary>
     internal OpTrace? Trace => watch.Trace;
 
+    /// <summary>Where ops are recorded for their gradients, or null.</summary>
+    internal Tape? Tape { get; set; }
+
+    /// <summary>Official name of the module that runs; empty unless somebody watches or a tape records.</summary>
+    internal string CurrentModule => watch.Module;
+
     /// <summary>True when an observer reads the shapes of ops.</summary>
     internal bool NeedsShape => watch.NeedsShape || DeviceTelemetry.SpansAreRead;
 
@@ -69,6 +75,7 @@ public abstract class Device : IDisposable
         if (source.Length != destination.Length) throw new ArgumentException($"{source.Length} values for a tensor {destination}");
         if (source.IsEmpty) return;
         counters.Uploads++;
+        Tape?.Overwritten(destination);
         using var timing = Time("Upload", 0, 4.0 * source.Length, $"{destination.Shape}");
         UploadCore(source, destination);
     }
@@ -115,6 +122,7 @@ public abstract class Device : IDisposable
         RequireFit(source, destination);
         if (destination.Length == 0) return;
         counters.Uploads++;
+        Tape?.Overwritten(destination);
         using var timing = Time("Upload", 0, 4.0 * destination.Length, $"{destination.Shape}");
         BeginUploadCore(source, destination);
     }
@@ -139,18 +147,28 @@ public abstract class Device : IDisposable
     {
         if (source.Rows != destination.Rows || source.Columns != destination.Columns)
             throw new ArgumentException($"copy of {source} to {destination}");
-        using var timing = Time("Copy", 0, 8.0 * source.Length, $"{source.Shape}");
-        CopyCore(source, destination);
+        var record = Recording("Copy", destination, [source]);
+        using (Time("Copy", 0, 8.0 * source.Length, $"{source.Shape}")) CopyCore(source, destination);
+        record?.Commit(destination, () => Ops.Elementwise.Accumulate(this, record.Gradient(destination), record.Gradient(source)));
     }
 
     /// <summary>Sets every element.</summary>
-    public abstract void Fill(Tensor destination, float value);
+    public void Fill(Tensor destination, float value)
+    {
+        Tape?.Overwritten(destination);
+        FillCore(destination, value);
+    }
 
     /// <summary>Returns when all work given to the device is done.</summary>
     public abstract void Synchronize();
 
     /// <summary>Scratch tensor from the arena, contents undefined; valid until the enclosing <see cref="Arena.Scope"/> ends.</summary>
-    public Tensor Rent(params ReadOnlySpan<int> dims) => Arena.Rent(dims);
+    public Tensor Rent(params ReadOnlySpan<int> dims)
+    {
+        var tensor = Arena.Rent(dims);
+        Tape?.Overwritten(tensor);
+        return tensor;
+    }
 
     /// <summary>Opens a scope: everything rented until it is disposed is given back then.</summary>
     public Arena.Lease Scope() => Arena.Scope();
@@ -162,11 +180,20 @@ public abstract class Device : IDisposable
     /// <summary>From now on it no longer does; modules and ops that it saw begin it also sees end.</summary>
     public void Detach(IDeviceObserver observer) => watch.Detach(observer);
 
-    /// <summary>Says which part of a model runs until the result is disposed. Free while nobody watches.</summary>
+    /// <summary>Says which part of a model runs until the result is disposed. Free while nobody watches and no tape records.</summary>
     /// <param name="path">
     /// Its official name, for example <c>image_encoder.trunk.blocks.3.attn</c>: a string that exists already, or naming it would not be free.
     /// </param>
-    public ModuleScope Module(string path) => watch.IsOn ? watch.BeginModule(path) : default;
+    public ModuleScope Module(string path) => watch.IsOn || Tape is not null ? watch.BeginModule(path) : default;
+
+    /// <summary>
+    /// Begins the record of an op: null unless a tape is recording and a trainable value reaches one of the inputs. Every op asks, before it
+    /// computes: its result is followed by the tape, or no longer is.
+    /// </summary>
+    /// <param name="op">Name of the op.</param>
+    /// <param name="y">What the op writes.</param>
+    /// <param name="inputs">What it reads and can have a gradient, weights as well; absent operands may be empty.</param>
+    internal TapeRecord? Recording(string op, Tensor y, ReadOnlySpan<Tensor> inputs) => Tape?.Begin(op, y, inputs);
 
     /// <summary>Begins an op for those who watch; dispose the result when the op is done. Free while nobody does.</summary>
     /// <param name="op">Name of the op.</param>
@@ -189,7 +216,10 @@ public abstract class Device : IDisposable
     protected abstract void DownloadCore(Tensor source, Span<float> destination);
 
     /// <summary><see cref="Copy"/>, rows and columns checked.</summary>
-    protected abstract void CopyCore(Tensor source, Tensor destination);
+    protected internal abstract void CopyCore(Tensor source, Tensor destination);
+
+    /// <summary><see cref="Fill"/>.</summary>
+    protected internal abstract void FillCore(Tensor destination, float value);
 
     /// <summary><see cref="AllocateHost"/> of at least one float.</summary>
     protected virtual HostBuffer AllocateHostCore(long length) => new PlainHostBuffer(this, length);

@@ -126,10 +126,10 @@ public abstract class IlgpuDevice : Device
     }
 
     /// <inheritdoc/>
-    protected override void CopyCore(Tensor source, Tensor destination) => RowTransferGpu.Copy(this, source, destination);
+    protected internal override void CopyCore(Tensor source, Tensor destination) => RowTransferGpu.Copy(this, source, destination);
 
     /// <inheritdoc/>
-    public override void Fill(Tensor destination, float value) => RowTransferGpu.Fill(this, destination, value);
+    protected internal override void FillCore(Tensor destination, float value) => RowTransferGpu.Fill(this, destination, value);
 
     /// <inheritdoc/>
     public override void Synchronize()

@@ -8,10 +8,12 @@ internal sealed class DeviceWatch(Device device)
     private readonly Device device = device;
     private readonly DeviceTelemetry telemetry = new();
     private IDeviceObserver[] attached = [];
-    private string module = "";
     private int depth;
     private long rentedBefore;      // bytes of the arena and blocks of the device when the last op ended
     private long allocationsBefore;
+
+    /// <summary>Official name of the module that runs, or empty.</summary>
+    public string Module { get; private set; } = "";
 
     /// <summary>True when an observer reads shapes.</summary>
     public bool NeedsShape { get; private set; }
@@ -32,7 +34,7 @@ internal sealed class DeviceWatch(Device device)
 
     public OpTiming BeginOp(string op, string shape, double flops, double bytes)
     {
-        var timing = new OpObservation(this, Watchers(), new OpInvocation(op, shape, module, flops, bytes, depth));
+        var timing = new OpObservation(this, Watchers(), new OpInvocation(op, shape, Module, flops, bytes, depth));
         depth++;
         timing.Begin();
         return new OpTiming(timing);
@@ -40,8 +42,8 @@ internal sealed class DeviceWatch(Device device)
 
     public ModuleScope BeginModule(string path)
     {
-        var scope = new ModuleScope(this, Watchers(), module);
-        module = path;
+        var scope = new ModuleScope(this, Watchers(), Module);
+        Module = path;
         var now = Stopwatch.GetTimestamp();
         foreach (var observer in scope.Observers) observer.BeginModule(path, now);
         return scope;
@@ -49,7 +51,7 @@ internal sealed class DeviceWatch(Device device)
 
     public void EndModule(in ModuleScope scope)
     {
-        module = scope.Outer;
+        Module = scope.Outer;
         var now = Stopwatch.GetTimestamp();
         foreach (var observer in scope.Observers) observer.EndModule(now);
     }

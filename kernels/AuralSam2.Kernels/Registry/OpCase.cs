@@ -20,7 +20,9 @@ public enum OperandRole
 /// <param name="Scale">Values are uniform in Offset - Scale .. Offset + Scale.</param>
 /// <param name="Offset">Centre of the values.</param>
 /// <param name="RowGap">Floats between the end of a row and the next: a column slice of a wider tensor.</param>
-public sealed record Operand(string Name, OperandRole Role, int[] Shape, double Scale = 1, double Offset = 0, int RowGap = 0);
+/// <param name="Constant">A table that is never trained: it has no gradient.</param>
+public sealed record Operand(
+    string Name, OperandRole Role, int[] Shape, double Scale = 1, double Offset = 0, int RowGap = 0, bool Constant = false);
 
 /// <summary>
 /// One entry of the op registry: an op at one shape, with everything needed to test it, to time it and to say what it costs.
@@ -48,6 +50,9 @@ public sealed record OpCase
 
     /// <summary>Largest error allowed, relative to the largest magnitude of the reference output.</summary>
     public required double Budget { get; init; }
+
+    /// <summary>Largest error allowed in a gradient, relative to the largest magnitude of that operand's gradient.</summary>
+    public double GradientBudget => (10 * Budget) + 4e-6;
 
     /// <summary>Prepares the op on a device and returns the call.</summary>
     public required Func<Device, Tensor[], OpCall> Bind { get; init; }

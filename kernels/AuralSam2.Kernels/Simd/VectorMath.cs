@@ -95,4 +95,16 @@ internal static class VectorMath
         var half = S.Mul(x, S.Create(0.5f));
         return S.Fma(half, Erf<S, V>(S.Mul(x, S.Create(0.70710678118654752f))), half);
     }
+
+    /// <summary>The slope of <see cref="Gelu"/>: Phi(x) + x phi(x), with phi the normal density.</summary>
+    [MethodImpl(Inline)]
+    public static V GeluSlope<S, V>(V x)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        var half = S.Create(0.5f);
+        var phi = S.Fma(half, Erf<S, V>(S.Mul(x, S.Create(0.70710678118654752f))), half);
+        var density = S.Mul(S.Create(0.39894228040143268f), Exp<S, V>(S.Mul(S.Mul(x, x), S.Create(-0.5f))));
+        return S.Fma(x, density, phi);
+    }
 }

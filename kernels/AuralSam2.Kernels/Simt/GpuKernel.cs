@@ -36,7 +36,7 @@ internal abstract class GpuKernel
         LayerNormGpu.Kernel, LayerNormGpu.LoneKernel,
         AttentionGpu.Narrow, AttentionGpu.Medium, AttentionGpu.Wide, AttentionGpu.Combine,
         WindowAttentionGpu.Narrow, WindowAttentionGpu.Medium, WindowAttentionGpu.Wide, WindowAttentionGpu.Combine,
-        ElementwiseGpu.AddKernel, ElementwiseGpu.MapKernel, ElementwiseGpu.ThresholdKernel,
+        ElementwiseGpu.AddKernel, ElementwiseGpu.MapKernel, ElementwiseGpu.MapGradientKernel, ElementwiseGpu.ThresholdKernel,
         DepthwiseConv2dGpu.Kernel,
         MaxPool2x2Gpu.Kernel,
         Upsample2xGpu.Kernel,

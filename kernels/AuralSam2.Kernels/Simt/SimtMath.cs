@@ -101,6 +101,15 @@ internal static class SimtMath
         _ => x,
     };
 
+    /// <summary>dy f'(..): <paramref name="saved"/> is y for ReLU and sigmoid, x for GELU.</summary>
+    public static float ActivationGradient(Activation activation, float dy, float saved) => activation switch
+    {
+        Activation.Relu => saved > 0f ? dy : 0f,
+        Activation.Gelu => dy * ((saved * (0.39894228040143268f * Exp(-0.5f * saved * saved))) + ((0.5f * Erf(saved * 0.70710678118654752f)) + 0.5f)),
+        Activation.Sigmoid => dy * (saved * (1f - saved)),
+        _ => dy,
+    };
+
     /// <summary>The function that an op applies before it stores, element by element.</summary>
     public static Float4 Activate(Activation activation, Float4 x) =>
         new(Activate(activation, x.X), Activate(activation, x.Y), Activate(activation, x.Z), Activate(activation, x.W));

@@ -91,6 +91,10 @@ public readonly struct Tensor
         return new Tensor(Buffer, Offset + start, new Shape(dims), RowStride);
     }
 
+    /// <summary>Whether two views look at the same elements: an op that has both works in place.</summary>
+    internal bool IsSameAs(Tensor other) =>
+        Buffer == other.Buffer && Offset == other.Offset && Rows == other.Rows && Columns == other.Columns && (RowStride == other.RowStride || Rows <= 1);
+
     /// <summary>Address of the first element; host-memory devices only.</summary>
     internal unsafe float* Pointer => (float*)Buffer.HostAddress + Offset;
 

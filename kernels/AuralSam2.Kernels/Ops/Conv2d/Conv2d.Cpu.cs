@@ -169,7 +169,7 @@ internal static unsafe class Conv2dCpu
                         StrideLine = pitch,
                         B = matrix.Values(panel) + ((nint)ky * line * panel.Vectors * S.Width),
                         StrideB = panel.Vectors * S.Width,
-                        Bias = ky == 0 ? matrix.Bias + panel.Column : null,
+                        Bias = ky == 0 ? matrix.PaddedBias + panel.Column : null,
                     };
                     for (var row = 0; row < rows; row++)
                     {

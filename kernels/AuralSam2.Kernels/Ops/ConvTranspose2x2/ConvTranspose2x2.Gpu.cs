@@ -17,7 +17,7 @@ internal static class ConvTranspose2x2Gpu
             var line = dy * width * columns;
             QuadView Lines(Tensor t) =>
                 t.IsEmpty ? default : new(new RowView(device.View(t).SubView(line), x.Rows, columns, columns), QuadView.IsWide(t));
-            var output = new GemmOutput(Lines(y), Lines(residual), weight.Bias, activation, width, LineGap: width * columns);
+            var output = new GemmOutput(Lines(y), Lines(residual), weight.PaddedBias, activation, width, LineGap: width * columns);
             GemmGpu.Multiply(device, x, weight, output);
         }
     }

@@ -14,6 +14,14 @@ internal static unsafe class ElementwiseCpu
     /// <summary>16 MB: a sum of this size leaves the caches before it is read, and a line need not be fetched to be overwritten.</summary>
     private const int StreamedFloats = 4 << 20;
 
+    /// <summary>y = f(a, b) on vectors.</summary>
+    private interface IBinary
+    {
+        V Apply<S, V>(V a, V b)
+            where S : struct, ISimd<V>
+            where V : struct;
+    }
+
     /// <summary>y = f(x) on vectors.</summary>
     private interface IUnary
     {
@@ -47,6 +55,19 @@ internal static unsafe class ElementwiseCpu
         });
     }
 
+    public static void MapGradient(
+        CpuDevice device, Tensor dy, Tensor saved, Tensor dx, Activation activation, float scale, float shift, bool accumulate)
+    {
+        ForRows(device, dy.Rows, dy.Columns, (first, count) =>
+        {
+            for (var r = first; r < first + count; r++)
+            {
+                float* g = dy.Pointer + ((nint)r * dy.RowStride), s = saved.Pointer + ((nint)r * saved.RowStride);
+                GradientRow(device.Isa, activation, dy.Columns, g, s, dx.Pointer + ((nint)r * dx.RowStride), scale, shift, accumulate);
+            }
+        });
+    }
+
     public static void Threshold(CpuDevice device, Tensor x, Tensor y, float threshold, float low, float high)
     {
         ForRows(device, x.Rows, x.Columns, (first, count) =>
@@ -76,6 +97,30 @@ internal static unsafe class ElementwiseCpu
             case CpuIsa.Avx512: AddRow<Simd512, Vector512<float>>(columns, a, b, y, scale, streams); break;
             case CpuIsa.Avx2: AddRow<Simd256, Vector256<float>>(columns, a, b, y, scale, streams); break;
             default: AddRow<Simd128, Vector128<float>>(columns, a, b, y, scale, streams); break;
+        }
+    }
+
+    /// <summary>dx = (dx +) scale dy f'(...) for one row; see <see cref="Elementwise.MapGradient"/>.</summary>
+    private static void GradientRow(
+        CpuIsa isa, Activation activation, int columns, float* dy, float* saved, float* dx, float scale, float shift, bool accumulate)
+    {
+        switch (activation)
+        {
+            case Activation.Relu: Row(isa, new ReluGradient(scale), columns, dy, saved, dx, accumulate); break;
+            case Activation.Gelu: Row(isa, new GeluGradient(scale, shift), columns, dy, saved, dx, accumulate); break;
+            case Activation.Sigmoid: Row(isa, new SigmoidGradient(scale), columns, dy, saved, dx, accumulate); break;
+            default: Row(isa, new ScaleFirst(scale), columns, dy, saved, dx, accumulate); break;
+        }
+    }
+
+    private static void Row<T>(CpuIsa isa, T op, int columns, float* a, float* b, float* y, bool accumulate)
+        where T : struct, IBinary
+    {
+        switch (isa)
+        {
+            case CpuIsa.Avx512: Row<Simd512, Vector512<float>, T>(op, columns, a, b, y, accumulate); break;
+            case CpuIsa.Avx2: Row<Simd256, Vector256<float>, T>(op, columns, a, b, y, accumulate); break;
+            default: Row<Simd128, Vector128<float>, T>(op, columns, a, b, y, accumulate); break;
         }
     }
 
@@ -114,6 +159,27 @@ internal static unsafe class ElementwiseCpu
         for (var i = 0; i < columns - c; i++) tail[i] = x[c + i];
         S.Store(op.Apply<S, V>(S.Load(tail)), tail);
         for (var i = 0; i < columns - c; i++) y[c + i] = tail[i];
+    }
+
+    /// <summary>y = (y +) f(a, b).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Row<S, V, T>(T op, int columns, float* a, float* b, float* y, bool accumulate)
+        where S : struct, ISimd<V>
+        where V : struct
+        where T : struct, IBinary
+    {
+        var c = 0;
+        for (; c + S.Width <= columns; c += S.Width)
+        {
+            var value = op.Apply<S, V>(S.Load(a + c), S.Load(b + c));
+            S.Store(accumulate ? S.Add(value, S.Load(y + c)) : value, y + c);
+        }
+
+        if (c == columns) return;
+        float* tailA = stackalloc float[S.Width], tailB = stackalloc float[S.Width];
+        for (var i = 0; i < columns - c; i++) (tailA[i], tailB[i]) = (a[c + i], b[c + i]);
+        S.Store(op.Apply<S, V>(S.Load(tailA), S.Load(tailB)), tailA);
+        for (var i = 0; i < columns - c; i++) y[c + i] = tailA[i] + (accumulate ? y[c + i] : 0);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -159,6 +225,35 @@ internal static unsafe class ElementwiseCpu
         public V Apply<S, V>(V x)
             where S : struct, ISimd<V>
             where V : struct => VectorMath.Sigmoid<S, V>(x);
+    }
+
+    private readonly struct ScaleFirst(float scale) : IBinary
+    {
+        public V Apply<S, V>(V dy, V saved)
+            where S : struct, ISimd<V>
+            where V : struct => S.Mul(dy, S.Create(scale));
+    }
+
+    private readonly struct ReluGradient(float scale) : IBinary
+    {
+        public V Apply<S, V>(V dy, V y)
+            where S : struct, ISimd<V>
+            where V : struct => S.SelectGreater(y, S.Zero, S.Mul(dy, S.Create(scale)), S.Zero);
+    }
+
+    private readonly struct SigmoidGradient(float scale) : IBinary
+    {
+        public V Apply<S, V>(V dy, V y)
+            where S : struct, ISimd<V>
+            where V : struct => S.Mul(S.Mul(dy, S.Create(scale)), S.Mul(y, S.Sub(S.Create(1f), y)));
+    }
+
+    private readonly struct GeluGradient(float scale, float shift) : IBinary
+    {
+        public V Apply<S, V>(V dy, V x)
+            where S : struct, ISimd<V>
+            where V : struct =>
+            S.Mul(S.Mul(dy, S.Create(scale)), VectorMath.GeluSlope<S, V>(S.Fma(x, S.Create(scale), S.Create(shift))));
     }
 
     private readonly struct ThresholdOperator(float threshold, float low, float high) : IUnary

@@ -9,6 +9,7 @@ internal static class ElementwiseGpu
 
     public static readonly GpuKernel<AddArguments> AddKernel = new(ElementwiseAdd, Threads);
     public static readonly GpuKernel<MapArguments> MapKernel = new(ElementwiseMap, Threads);
+    public static readonly GpuKernel<MapGradientArguments> MapGradientKernel = new(ElementwiseMapGradient, Threads);
     public static readonly GpuKernel<ThresholdArguments> ThresholdKernel = new(ElementwiseThreshold, Threads);
 
     /// <summary>Arguments of <see cref="ElementwiseAdd"/>; row r of a meets row r mod n of b's n.</summary>
@@ -16,6 +17,10 @@ internal static class ElementwiseGpu
 
     /// <summary>Arguments of <see cref="ElementwiseMap"/>.</summary>
     public readonly record struct MapArguments(RowView X, RowView Y, Activation Activation, float Scale, float Shift, RowQuads Walk);
+
+    /// <summary>Arguments of <see cref="ElementwiseMapGradient"/>; <paramref name="Kept"/>: 1 adds to what dx holds, 0 replaces it.</summary>
+    public readonly record struct MapGradientArguments(
+        RowView Dy, RowView Saved, RowView Dx, Activation Activation, float Scale, float Shift, int Kept, RowQuads Walk);
 
     /// <summary>Arguments of <see cref="ElementwiseThreshold"/>.</summary>
     public readonly record struct ThresholdArguments(RowView X, RowView Y, float Threshold, float Low, float High, RowQuads Walk);
@@ -42,6 +47,16 @@ internal static class ElementwiseGpu
         device.Launch(MapKernel, walk.Groups(size), size, 0, arguments);
     }
 
+    public static void MapGradient(
+        IlgpuDevice device, Tensor dy, Tensor saved, Tensor dx, Activation activation, float scale, float shift, bool accumulate)
+    {
+        if (dy.Length == 0) return;
+        var (walk, size) = (RowQuads.Of(dy.Rows, dy.Columns, dy, saved, dx), device.GroupSize(MapGradientKernel));
+        var arguments = new MapGradientArguments(
+            device.Rows(dy), device.Rows(saved), device.Rows(dx), activation, scale, shift, accumulate ? 1 : 0, walk);
+        device.Launch(MapGradientKernel, walk.Groups(size), size, 0, arguments);
+    }
+
     public static void Threshold(IlgpuDevice device, Tensor x, Tensor y, float threshold, float low, float high)
     {
         var (walk, size) = (RowQuads.Over(x, y), device.GroupSize(ThresholdKernel));
@@ -64,6 +79,20 @@ internal static class ElementwiseGpu
         var shift = arguments.Shift;
         var x = arguments.X.Load(row, quad).MultiplyAdd(arguments.Scale, new Float4(shift, shift, shift, shift));
         arguments.Y.Store(row, quad, SimtMath.Activate(arguments.Activation, x));
+    }
+
+    internal static void ElementwiseMapGradient(MapGradientArguments arguments)
+    {
+        var (row, quad) = arguments.Walk.OfThisThread();
+        if (quad.IsEmpty) return;
+        var (activation, scale, shift) = (arguments.Activation, arguments.Scale, arguments.Shift);
+        var (dy, saved) = (arguments.Dy.Load(row, quad), arguments.Saved.Load(row, quad));
+        if (activation == Activation.Gelu) saved = saved.MultiplyAdd(scale, new Float4(shift, shift, shift, shift));
+        var dx = new Float4(
+            scale * SimtMath.ActivationGradient(activation, dy.X, saved.X), scale * SimtMath.ActivationGradient(activation, dy.Y, saved.Y),
+            scale * SimtMath.ActivationGradient(activation, dy.Z, saved.Z), scale * SimtMath.ActivationGradient(activation, dy.W, saved.W));
+        if (arguments.Kept != 0) dx = dx.MultiplyAdd(1f, arguments.Dx.Load(row, quad));
+        arguments.Dx.Store(row, quad, dx);
     }
 
     internal static void ElementwiseThreshold(ThresholdArguments arguments)

@@ -61,10 +61,9 @@ internal static class FeedForwardCases
             Budget = ReferenceMath.SumBudget(attention + channels + hidden), // the three sums that an output went through
             Bind = (device, t) =>
             {
-                PackedMatrix Pack(int weight, int outputs) =>
-                    Gemm.Pack(device, device.Download(t[weight]), outputs, device.Download(t[weight + 1]));
+                PackedMatrix Pack(int weight) => Gemm.Pack(device, t[weight], t[weight + 1]);
                 var weights = new FeedForwardWeights(
-                    attention == 0 ? null : Pack(8, channels), new NormWeights(t[1], t[2], Epsilon), Pack(3, hidden), Pack(5, channels), activation);
+                    attention == 0 ? null : Pack(8), new NormWeights(t[1], t[2], Epsilon), Pack(3), Pack(5), activation);
                 return new OpCall(
                     () => FeedForward.Forward(device, t[0], weights, attention == 0 ? default : t[7]),
                     weights.Projection, weights.Expand, weights.Contract);

@@ -37,6 +37,17 @@ public static class FeedForward
         OpArguments.Require(
             w.Norm.Weight.Length == x.Columns && w.Norm.Bias.Length == x.Columns,
             "FeedForward", $"norm weight {w.Norm.Weight}, bias {w.Norm.Bias} for x {x}");
+        if (device.Recording(
+            "FeedForward", x,
+            [
+                x, attention, w.Projection?.Weight ?? default, w.Projection?.Bias ?? default, w.Norm.Weight, w.Norm.Bias, w.Expand.Weight,
+                w.Expand.Bias, w.Contract.Weight, w.Contract.Bias,
+            ]) is not null)
+        {
+            RunParts(device, x, w, attention);
+            return;
+        }
+
         var flops = Gemm.Flops(x.Rows, w.Expand) + Gemm.Flops(x.Rows, w.Contract) + (w.Projection is null ? 0 : Gemm.Flops(x.Rows, w.Projection));
         var attentionFloats = w.Projection is null ? 0 : attention.Length + ((double)w.Projection.Inputs * w.Projection.Outputs);
         using var timing = device.Time(
@@ -48,5 +59,15 @@ public static class FeedForward
             case IlgpuDevice gpu: FeedForwardGpu.Run(gpu, x, w, attention); break;
             default: throw device.Unsupported("FeedForward");
         }
+    }
+
+    /// <summary>The same as ops that have gradients of their own: these need the hidden layer anyway.</summary>
+    private static void RunParts(Device device, Tensor x, in FeedForwardWeights w, Tensor attention)
+    {
+        using var scope = device.Scope();
+        if (w.Projection is { } projection) Gemm.Forward(device, attention, projection, x, new GemmFusion { Residual = x });
+        var hidden = device.Rent(x.Rows, w.Expand.Outputs);
+        Gemm.Forward(device, x, w.Expand, hidden, new GemmFusion { Norm = w.Norm, Activation = w.Activation });
+        Gemm.Forward(device, hidden, w.Contract, x, new GemmFusion { Residual = x });
     }
 }

@@ -6,25 +6,34 @@ namespace AuralSam2.Kernels.Ops;
 /// </summary>
 internal sealed unsafe class CpuPackedMatrix : PackedMatrix
 {
+    private readonly CpuDevice device;
     private readonly CpuBuffer values;
     private readonly CpuBuffer biases;
 
+    /// <summary>A frozen weight, row-major.</summary>
     public CpuPackedMatrix(CpuDevice device, ReadOnlySpan<float> weight, int outputs, ReadOnlySpan<float> bias)
-        : base(outputs, weight.Length / outputs)
+        : this(device, outputs, weight.Length / outputs)
     {
+        fixed (float* w = weight, b = bias) Pack(w, b, bias.Length);
+    }
+
+    /// <summary>A trained weight.</summary>
+    public CpuPackedMatrix(CpuDevice device, Tensor weight, Tensor bias)
+        : this(device, weight.Rows, weight.Columns)
+    {
+        (Weight, Bias) = (weight, bias);
+        Repack();
+    }
+
+    private CpuPackedMatrix(CpuDevice device, int outputs, int inputs)
+        : base(outputs, inputs)
+    {
+        this.device = device;
         Width = device.Isa.Lanes();
         var vectors = (outputs + Width - 1) / Width;
         values = new CpuBuffer(device, (long)vectors * Width * Inputs);
         biases = new CpuBuffer(device, (long)vectors * Width);
-        var padded = new Span<float>((float*)biases.HostAddress, vectors * Width);
-        padded.Clear();
-        bias.CopyTo(padded);
         Panels = Split(vectors, Width);
-        fixed (float* w = weight)
-        {
-            var source = (nint)w;
-            device.Pool.For(Panels.Length, (p, _) => PackPanel(Panels[p], (float*)source));
-        }
     }
 
     /// <summary>A run of whole vectors of columns.</summary>
@@ -47,7 +56,7 @@ internal sealed unsafe class CpuPackedMatrix : PackedMatrix
     public Panel[] Panels { get; }
 
     /// <summary>Padded bias.</summary>
-    public float* Bias => (float*)biases.HostAddress;
+    public float* PaddedBias => (float*)biases.HostAddress;
 
     /// <summary>First element of a panel.</summary>
     public float* Values(Panel panel) => (float*)values.HostAddress + ((nint)panel.Column * Inputs);
@@ -73,6 +82,37 @@ internal sealed unsafe class CpuPackedMatrix : PackedMatrix
     {
         values.Dispose();
         biases.Dispose();
+    }
+
+    protected override void Repack() => Pack(Weight.Pointer, Bias.IsEmpty ? null : Bias.Pointer, Bias.IsEmpty ? 0 : Outputs);
+
+    /// <summary>A row of a panel holds neighbouring outputs of one input: a stretch of a row of the transpose.</summary>
+    protected override PackedMatrix Transpose(PackedMatrix? into)
+    {
+        using var rows = new CpuBuffer(device, (long)Inputs * Outputs);
+        var target = (nint)rows.HostAddress;
+        device.Pool.For(Panels.Length, (p, _) =>
+        {
+            var panel = Panels[p];
+            var (columns, valid) = (panel.Vectors * Width, Math.Min(panel.Vectors * Width, Outputs - panel.Column));
+            for (nint k = 0; k < Inputs; k++)
+            {
+                var to = new Span<float>((float*)target + (k * Outputs) + panel.Column, valid);
+                new ReadOnlySpan<float>(Values(panel) + (k * columns), valid).CopyTo(to);
+            }
+        });
+        var transposed = into as CpuPackedMatrix ?? new CpuPackedMatrix(device, Inputs, Outputs);
+        transposed.Pack((float*)target, null, 0);
+        return transposed;
+    }
+
+    private void Pack(float* weight, float* bias, int biasLength)
+    {
+        var padded = new Span<float>((float*)biases.HostAddress, checked((int)biases.Length));
+        padded.Clear();
+        new ReadOnlySpan<float>(bias, biasLength).CopyTo(padded);
+        var source = (nint)weight;
+        device.Pool.For(Panels.Length, (p, _) => PackPanel(Panels[p], (float*)source));
     }
 
     private void PackPanel(Panel panel, float* weight)

@@ -140,7 +140,7 @@ internal static class GemmCases
             Real = s.Real,
             Bind = (device, t) =>
             {
-                var packed = Gemm.Pack(device, device.Download(t[weight]), s.Outputs, bias < 0 ? [] : device.Download(t[bias]));
+                var packed = Gemm.Pack(device, t[weight], bias < 0 ? default : t[bias]);
                 var fusion = new GemmFusion
                 {
                     Norm = s.Norm ? new NormWeights(t[normWeight], t[normBias], Epsilon) : null,

@@ -154,7 +154,7 @@ internal static unsafe class GemmCpu
             B = weight.Values(panel),
             StrideB = strideB,
             StrideC = strideC,
-            Bias = weight.Bias + panel.Column,
+            Bias = weight.PaddedBias + panel.Column,
         };
         for (nint k = 0; k < weight.Inputs; k += BlockK)
         {

@@ -66,7 +66,7 @@ internal static class GemmGpu
 
     /// <summary>Where the sums of a product with this weight go.</summary>
     public static GemmOutput Output(IlgpuDevice device, GpuPackedMatrix weight, Tensor y, Tensor residual, Activation activation) =>
-        new(QuadView.Of(device, y), QuadView.Of(device, residual), weight.Bias, activation);
+        new(QuadView.Of(device, y), QuadView.Of(device, residual), weight.PaddedBias, activation);
 
     /// <summary>Whether the left operand can be read 128 bits at a time and counted in 32 bits.</summary>
     public static bool HasQuads(Tensor x) => QuadView.IsWide(x) && x.Length < 4L * int.MaxValue;

@@ -37,6 +37,24 @@ public static class Gemm
         };
     }
 
+    /// <summary>Lays out a weight that is trained: its tensors are read now, and again by <see cref="PackedMatrix.Refresh"/>.</summary>
+    /// <param name="device">Where the product will run.</param>
+    /// <param name="weight"><c>[outputs, inputs]</c>, dense; stays the caller's.</param>
+    /// <param name="bias"><c>[outputs]</c>, dense, or empty for none; stays the caller's.</param>
+    /// <exception cref="ArgumentException">The sizes disagree.</exception>
+    public static PackedMatrix Pack(Device device, Tensor weight, Tensor bias)
+    {
+        OpArguments.Require(
+            weight is { IsDense: true, Rows: > 0 } && (bias.IsEmpty || (bias.IsDense && bias.Length == weight.Rows)),
+            "Gemm", $"weight {weight}, bias {bias}");
+        return device switch
+        {
+            CpuDevice cpu => new CpuPackedMatrix(cpu, weight, bias),
+            IlgpuDevice gpu => new GpuPackedMatrix(gpu, weight, bias),
+            _ => throw device.Unsupported("Gemm"),
+        };
+    }
+
     /// <summary>Runs the layer.</summary>
     /// <param name="device">Where it runs.</param>
     /// <param name="x"><c>[rows, inputs]</c>; rows may be strided.</param>
@@ -56,7 +74,24 @@ public static class Gemm
         OpArguments.Require(
             fusion.Norm is not { } norm || (norm.Weight.Length == x.Columns && norm.Bias.Length == x.Columns),
             "Gemm", $"norm weight {fusion.Norm?.Weight}, bias {fusion.Norm?.Bias} for x {x}");
-        using var timing = device.Time("Gemm", Flops(x.Rows, weight), Bytes(x, weight, y, fusion), $"m {x.Rows} n {weight.Outputs} k {weight.Inputs}");
+        var record = device.Recording(
+            "Gemm", y, [x, weight.Weight, weight.Bias, fusion.Residual, fusion.Norm?.Weight ?? default, fusion.Norm?.Bias ?? default]);
+        if (record is not null && fusion.Activation != Activation.None)
+        {
+            Forward(device, x, weight, y, fusion with { Activation = Activation.None });
+            Elementwise.Map(device, y, y, fusion.Activation);
+            return;
+        }
+
+        var gradient = record is null ? null : new GemmGradient(device, record, x, weight, y, fusion);
+        Run(device, "Gemm", x, weight, y, fusion);
+        record?.Commit(y, gradient!.Run);
+    }
+
+    /// <summary>The product alone, never recorded.</summary>
+    internal static void Run(Device device, string op, Tensor x, PackedMatrix weight, Tensor y, in GemmFusion fusion = default)
+    {
+        using var timing = device.Time(op, Flops(x.Rows, weight), Bytes(x, weight, y, fusion), $"m {x.Rows} n {weight.Outputs} k {weight.Inputs}");
         switch (device)
         {
             case CpuDevice cpu: GemmCpu.Run(cpu, x, CpuPackedMatrix.For(cpu, weight), y, fusion); break;

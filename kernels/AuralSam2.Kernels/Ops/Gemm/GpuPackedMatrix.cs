@@ -34,6 +34,12 @@ internal sealed class GpuPackedMatrix : PackedMatrix
         device.Upload(padded, biases.View(columns));
     }
 
+    public GpuPackedMatrix(IlgpuDevice device, Tensor weight, Tensor bias)
+        : this(device, device.Download(weight), weight.Rows, bias.IsEmpty ? [] : device.Download(bias))
+    {
+        (Weight, Bias) = (weight, bias);
+    }
+
     /// <summary>The matrix as the kernels of a device read it.</summary>
     /// <exception cref="ArgumentException">It was packed for another device.</exception>
     public static GpuPackedMatrix For(IlgpuDevice device, PackedMatrix matrix) =>
@@ -49,7 +55,11 @@ internal sealed class GpuPackedMatrix : PackedMatrix
     public ArrayView<Float4> Values => values.Memory.Cast<Float4>();
 
     /// <summary><c>[column quads]</c>.</summary>
-    public ArrayView<Float4> Bias => biases.Memory.Cast<Float4>();
+    public ArrayView<Float4> PaddedBias => biases.Memory.Cast<Float4>();
+
+    protected override void Repack() => throw new NotSupportedException("PENDING");
+
+    protected override PackedMatrix Transpose(PackedMatrix? into) => throw new NotSupportedException("PENDING");
 
     protected override void Free()
     {
