@@ -42,11 +42,11 @@ internal abstract class GpuKernel
         Upsample2xGpu.Kernel,
         TransposeGpu.Kernel,
         RopeGpu.Kernel,
-        L2NormalizeGpu.Kernel,
+        L2NormalizeGpu.Kernel, L2NormalizeGpu.GradientKernel,
         MaskProductGpu.Kernel,
         ResizeGpu.DirectKernel, ResizeGpu.BlendKernel,
         LogMelGpu.Kernel,
-        SelectGpu.BestKernel, SelectGpu.WhereKernel,
+        SelectGpu.BestKernel, SelectGpu.WhereKernel, SelectGpu.ChosenKernel, SelectGpu.AddWhereKernel,
     ];
 
     /// <summary>What profilers show, after ILGPU's prefix <c>Kernel_</c>: the name of the method, for example <c>GemmMultiply</c>.</summary>

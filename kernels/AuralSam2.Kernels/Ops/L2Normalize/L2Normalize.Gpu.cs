@@ -14,6 +14,11 @@ internal static class L2NormalizeGpu
 
     public static readonly GpuKernel<Arguments> Kernel = new(L2NormalizeRows, Threads, maxSharedFloats: 2 * Threads);
 
+    public static readonly GpuKernel<GradientArguments> GradientKernel = new(L2NormalizeGradient, Threads, maxSharedFloats: 2 * Threads);
+
+    /// <summary>Arguments of <see cref="L2NormalizeGradient"/>; <paramref name="Kept"/>: 1 adds to what dx holds, 0 replaces it.</summary>
+    public readonly record struct GradientArguments(RowView Dy, RowView X, RowView Dx, int Lanes, int Vector, int Kept);
+
     /// <summary>Arguments of <see cref="L2NormalizeRows"/>.</summary>
     /// <param name="X"><c>[rows, channels]</c>.</param>
     /// <param name="Y"><c>[rows, channels]</c>.</param>
@@ -28,6 +33,17 @@ internal static class L2NormalizeGpu
         var rowsEach = threads / lanes;
         var arguments = new Arguments(device.Rows(x), device.Rows(y), lanes, RowQuads.VectorOf(x, y));
         device.Launch(Kernel, (x.Rows + rowsEach - 1) / rowsEach, threads, 2 * threads, arguments);
+    }
+
+    public static void Gradient(IlgpuDevice device, Tensor dy, Tensor x, Tensor dx)
+    {
+        if (x.Length == 0) return;
+        var threads = device.GroupSize(GradientKernel);
+        var lanes = Math.Min(threads, (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(1, (x.Columns + 3) / 4)));
+        var rowsEach = threads / lanes;
+        var arguments = new GradientArguments(
+            device.Rows(dy), device.Rows(x), device.Rows(dx), lanes, RowQuads.VectorOf(dy, x, dx), dx.IsSameAs(dy) ? 0 : 1);
+        device.Launch(GradientKernel, (x.Rows + rowsEach - 1) / rowsEach, threads, 2 * threads, arguments);
     }
 
     internal static void L2NormalizeRows(Arguments arguments)
@@ -52,6 +68,37 @@ internal static class L2NormalizeGpu
         {
             quad = new ColumnQuad(c, columns - c, arguments.Vector);
             arguments.Y.Store(row, quad, arguments.X.Load(row, quad) * factor);
+        }
+    }
+
+    internal static void L2NormalizeGradient(GradientArguments arguments)
+    {
+        var partials = SharedMemory.GetDynamic<double>();
+        var lanes = arguments.Lanes;
+        var row = (Grid.IdxX * (Group.DimX / lanes)) + (Group.IdxX / lanes);
+        var columns = row < arguments.X.Rows ? arguments.X.Columns : 0;
+        var first = (Group.IdxX & (lanes - 1)) * 4;
+        double squares = 0, products = 0;
+        for (var c = first; c < columns; c += 4 * lanes)
+        {
+            var quad = new ColumnQuad(c, columns - c, arguments.Vector);
+            Float4 x = arguments.X.Load(row, quad), dy = arguments.Dy.Load(row, quad);
+            squares += Squares(x);
+            products += ((double)x.X * dy.X) + ((double)x.Y * dy.Y) + ((double)x.Z * dy.Z) + ((double)x.W * dy.W);
+        }
+
+        var length = Math.Sqrt(LaneSum.Of(partials, lanes, squares));
+        Group.Barrier(); // the sums share their memory
+        var product = LaneSum.Of(partials, lanes, products);
+        // A row too short to be normalised was only scaled.
+        var factor = (float)(length > 1e-12 ? 1 / length : 1e12);
+        var along = (float)(length > 1e-12 ? -product / (length * length * length) : 0);
+        for (var c = first; c < columns; c += 4 * lanes)
+        {
+            var quad = new ColumnQuad(c, columns - c, arguments.Vector);
+            var dx = arguments.X.Load(row, quad).MultiplyAdd(along, arguments.Dy.Load(row, quad) * factor);
+            if (arguments.Kept != 0) dx = dx.MultiplyAdd(1f, arguments.Dx.Load(row, quad));
+            arguments.Dx.Store(row, quad, dx);
         }
     }
 

@@ -14,6 +14,29 @@ public static class MaskProduct
         OpArguments.Require(
             tokens.Columns == pixels.Columns && y.Length == (long)tokens.Rows * pixels.Rows && y.IsDense,
             "MaskProduct", $"tokens {tokens}, pixels {pixels}, y {y}");
+        var record = device.Recording("MaskProduct", y, [tokens, pixels]);
+        var (wantsTokens, wantsPixels) = (record?.Wants(tokens) == true, record?.Wants(pixels) == true);
+        Tensor savedTokens = wantsPixels ? record!.Save(tokens) : default, savedPixels = wantsTokens ? record!.Save(pixels) : default;
+        Run(device, tokens, pixels, y);
+        record?.Commit(y, () =>
+        {
+            var dy = record.Gradient(y).Reshape(tokens.Rows, pixels.Rows);
+            // y = tokens pixels^T
+            if (wantsPixels)
+            {
+                var dx = record.Gradient(pixels);
+                GemmGradient.AddOuterProducts(device, dy, savedTokens, dx.Reshape(pixels.Rows, pixels.Columns));
+            }
+
+            if (!wantsTokens) return;
+            var turned = device.Rent(pixels.Rows, tokens.Rows);
+            Transpose.Forward(device, dy, turned);
+            GemmGradient.AddOuterProducts(device, turned, savedPixels.Reshape(pixels.Rows, pixels.Columns), record.Gradient(tokens));
+        });
+    }
+
+    private static void Run(Device device, Tensor tokens, Tensor pixels, Tensor y)
+    {
         using var timing = device.Time("MaskProduct", 2.0 * tokens.Rows * pixels.Length, 4.0 * (pixels.Length + y.Length), $"{y.Shape}");
         switch (device)
         {

@@ -29,4 +29,28 @@ internal static unsafe class ResizeCpu
             }
         });
     }
+
+    /// <summary>A row of dx is an item: the rows of dy that it is part of are blended, then its columns are gathered.</summary>
+    public static void Gradient(CpuDevice device, Tensor dy, Tensor dx, ResizeSources down, ResizeSources across)
+    {
+        var (height, width, newHeight, newWidth) = (dx.Shape[^2], dx.Shape[^1], dy.Shape[^2], dy.Shape[^1]);
+        var planes = dx.Shape.Rank == 3 ? dx.Shape[0] : 1;
+        device.Pool.For(planes * height, (item, worker) =>
+        {
+            var row = item % height;
+            var plane = dy.Pointer + ((nint)(item / height) * newHeight * newWidth);
+            var blended = device.Scratch(worker, newWidth);
+            new Span<float>(blended, newWidth).Clear();
+            for (var k = down.First[row]; k < down.First[row + 1]; k++)
+                ElementwiseCpu.AddRow(device.Isa, newWidth, blended, plane + ((nint)down.Outputs[k] * newWidth), blended, down.Weights[k]);
+
+            var target = dx.Pointer + ((nint)item * width);
+            for (var j = 0; j < width; j++)
+            {
+                var sum = 0f;
+                for (var k = across.First[j]; k < across.First[j + 1]; k++) sum += across.Weights[k] * blended[across.Outputs[k]];
+                target[j] += sum;
+            }
+        });
+    }
 }

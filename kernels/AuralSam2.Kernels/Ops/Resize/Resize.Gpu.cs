@@ -8,7 +8,7 @@ namespace AuralSam2.Kernels.Ops;
 /// uploaded. Modes of at most four inputs per axis go straight from input to output; the antialiasing triangle, as wide as the reduction,
 /// goes through shared memory.
 /// </summary>
-internal static class ResizeGpu
+internal static partial class ResizeGpu
 {
     private const int Threads = 256;
 

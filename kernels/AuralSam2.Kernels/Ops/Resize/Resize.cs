@@ -31,6 +31,31 @@ public static class Resize
             x.Shape.Rank is 2 or 3 && y.Shape.Rank == x.Shape.Rank && x.IsDense && y.IsDense && x.Length > 0 && y.Length > 0 &&
             (x.Shape.Rank == 2 || x.Shape[0] == y.Shape[0]),
             "Resize", $"x {x}, y {y}");
+        var record = device.Recording("Resize", y, [x]);
+        Run(device, x, y, mode);
+        record?.Commit(y, () => Gradient(device, record.Gradient(y), record.Gradient(x), mode));
+    }
+
+    /// <summary>Every input gathers from the outputs that it is part of: the transposed interpolation, rows first and then columns.</summary>
+    /// <param name="device">Where it runs.</param>
+    /// <param name="dy"><c>[(planes,) new height, new width]</c>.</param>
+    /// <param name="dx"><c>[(planes,) height, width]</c>; added to.</param>
+    /// <param name="mode">Interpolation.</param>
+    private static void Gradient(Device device, Tensor dy, Tensor dx, ResizeMode mode)
+    {
+        ResizeSources down = ResizeTaps.Of(dx.Shape[^2], dy.Shape[^2], mode).Transposed(dx.Shape[^2]),
+            across = ResizeTaps.Of(dx.Shape[^1], dy.Shape[^1], mode).Transposed(dx.Shape[^1]);
+        using var timing = device.Time("Resize.Gradient", 8.0 * dy.Length, 4.0 * (dy.Length + (2 * dx.Length)), $"{dy.Shape} to {dx.Shape}");
+        switch (device)
+        {
+            case CpuDevice cpu: ResizeCpu.Gradient(cpu, dy, dx, down, across); break;
+            case IlgpuDevice gpu: ResizeGpu.Gradient(gpu, dy, dx, down, across); break;
+            default: throw device.Unsupported("Resize.Gradient");
+        }
+    }
+
+    private static void Run(Device device, Tensor x, Tensor y, ResizeMode mode)
+    {
         using var timing = device.Time("Resize", 8.0 * y.Length, 4.0 * (x.Length + y.Length), $"{x.Shape} to {y.Shape}");
         switch (device)
         {
@@ -77,6 +102,24 @@ internal readonly record struct ResizeTaps(int[] Inputs, float[] Weights, int Co
         return taps;
     }
 
+    /// <summary>The same the other way around.</summary>
+    public ResizeSources Transposed(int inputs)
+    {
+        var sources = new ResizeSources(new int[inputs + 1], new int[Inputs.Length], new float[Inputs.Length]);
+        for (var t = 0; t < Inputs.Length; t++)
+            if (Weights[t] != 0) sources.First[Inputs[t] + 1]++;
+        for (var i = 0; i < inputs; i++) sources.First[i + 1] += sources.First[i];
+        var at = sources.First[..inputs];
+        for (var t = 0; t < Inputs.Length; t++)
+        {
+            if (Weights[t] == 0) continue;
+            var place = at[Inputs[t]]++;
+            (sources.Outputs[place], sources.Weights[place]) = (t / Count, Weights[t]);
+        }
+
+        return sources;
+    }
+
     /// <summary>floor(i * scale), in float32 as the code that checkpoints were trained with computes it.</summary>
     private static int Nearest(int i, int inputs, int outputs, Span<float> weights)
     {
@@ -118,3 +161,9 @@ internal readonly record struct ResizeTaps(int[] Inputs, float[] Weights, int Co
         return x <= 1 ? ((((a + 2) * x) - (a + 3)) * x * x) + 1 : x < 2 ? (((((x - 5) * x) + 8) * x) - 4) * a : 0;
     }
 }
+
+/// <summary>Which outputs of one axis an input is part of.</summary>
+/// <param name="First"><c>[inputs + 1]</c>: where an input's outputs begin; they end where the next one's begin.</param>
+/// <param name="Outputs">Outputs, in order.</param>
+/// <param name="Weights">The input's weight in each.</param>
+internal readonly record struct ResizeSources(int[] First, int[] Outputs, float[] Weights);

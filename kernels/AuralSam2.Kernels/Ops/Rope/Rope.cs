@@ -49,7 +49,21 @@ public static class Rope
     {
         var t = table;
         OpArguments.Require(x.Columns == 2 * t.Cos.Columns && rows >= 0 && rows <= x.Rows, "Rope", $"x {x}, table {t.Cos}, {rows} rows");
-        using var timing = device.Time("Rope", 6.0 * rows * t.Cos.Columns, 8.0 * rows * x.Columns, $"{x.Shape}");
+        var record = device.Recording("Rope", x, [x]);
+        Run(device, "Rope", x, t, rows);
+        record?.Commit(x, () =>
+        {
+            // A rotation's transpose turns the other way.
+            var opposite = device.Rent(t.Sin.Rows, t.Sin.Columns);
+            Elementwise.Map(device, t.Sin, opposite, Activation.None, scale: -1f);
+            Run(device, "Rope.Gradient", record.Gradient(x), t with { Sin = opposite }, rows);
+            record.Keeps = true;
+        });
+    }
+
+    private static void Run(Device device, string op, Tensor x, in RopeTable t, int rows)
+    {
+        using var timing = device.Time(op, 6.0 * rows * t.Cos.Columns, 8.0 * rows * x.Columns, $"{x.Shape}");
         switch (device)
         {
             case CpuDevice cpu: RopeCpu.Run(cpu, x, t, rows); break;

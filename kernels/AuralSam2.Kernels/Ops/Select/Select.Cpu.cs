@@ -10,10 +10,24 @@ internal static unsafe class SelectCpu
             if (Select.IsBetter(scores.Pointer[i], scores.Pointer[best])) best = i;
 
         var row = table.Slice(best, 1);
-        device.Copy(row, y.Reshape(row.Rows, row.Columns));
+        device.CopyCore(row, y.Reshape(row.Rows, row.Columns));
         if (!index.IsEmpty) *index.Pointer = best;
     }
 
     public static void Where(CpuDevice device, Tensor condition, Tensor a, Tensor b, Tensor y) =>
-        device.Copy(*condition.Pointer > 0 ? a : b, y);
+        device.CopyCore(*condition.Pointer > 0 ? a : b, y);
+
+    public static void AddToChosen(CpuDevice device, Tensor index, Tensor dy, Tensor table)
+    {
+        var row = table.Slice((int)*index.Pointer, 1);
+        ElementwiseCpu.Add(device, row, dy.Reshape(row.Rows, row.Columns), row, 1f);
+    }
+
+    public static void AddWhere(CpuDevice device, Tensor condition, bool positive, Tensor dy, Tensor target, bool replace)
+    {
+        var applies = *condition.Pointer > 0 == positive;
+        if (replace && !applies) device.FillCore(target, 0);
+        else if (replace) device.CopyCore(dy, target);
+        else if (applies) ElementwiseCpu.Add(device, target, dy, target, 1f);
+    }
 }

@@ -11,6 +11,15 @@ internal static class SelectGpu
     public static readonly GpuKernel<BestArguments> BestKernel = new(SelectBest, Threads);
     public static readonly GpuKernel<WhereArguments> WhereKernel = new(SelectWhere, Threads);
 
+    public static readonly GpuKernel<ChosenArguments> ChosenKernel = new(SelectAddToChosen, Threads);
+    public static readonly GpuKernel<AddWhereArguments> AddWhereKernel = new(SelectAddWhere, Threads);
+
+    /// <summary>Arguments of <see cref="SelectAddToChosen"/>.</summary>
+    public readonly record struct ChosenArguments(RowView Index, RowView Dy, RowView Table, RowQuads Walk);
+
+    /// <summary>Arguments of <see cref="SelectAddWhere"/>; flags are 0 or 1.</summary>
+    public readonly record struct AddWhereArguments(RowView Condition, int Positive, RowView Dy, RowView Target, int Kept, RowQuads Walk);
+
     /// <summary>Arguments of <see cref="SelectBest"/>.</summary>
     /// <param name="Scores"><c>[1, n]</c>.</param>
     /// <param name="First">The first score that takes part.</param>
@@ -39,6 +48,23 @@ internal static class SelectGpu
         device.Launch(WhereKernel, walk.Groups(size), size, 0, arguments);
     }
 
+    public static void AddToChosen(IlgpuDevice device, Tensor index, Tensor dy, Tensor table)
+    {
+        var columns = checked((int)dy.Length);
+        (table, dy) = (table.Reshape(table.Shape[0], columns), dy.Reshape(1, columns));
+        var (walk, size) = (RowQuads.Of(1, columns, table, dy), device.GroupSize(ChosenKernel));
+        device.Launch(
+            ChosenKernel, walk.Groups(size), size, 0, new ChosenArguments(device.Rows(index), device.Rows(dy), device.Rows(table), walk));
+    }
+
+    public static void AddWhere(IlgpuDevice device, Tensor condition, bool positive, Tensor dy, Tensor target, bool replace)
+    {
+        var (walk, size) = (RowQuads.Over(dy, target), device.GroupSize(AddWhereKernel));
+        var arguments = new AddWhereArguments(
+            device.Rows(condition), positive ? 1 : 0, device.Rows(dy), device.Rows(target), replace ? 0 : 1, walk);
+        device.Launch(AddWhereKernel, walk.Groups(size), size, 0, arguments);
+    }
+
     internal static void SelectBest(BestArguments arguments)
     {
         var (row, quad) = arguments.Walk.OfThisThread();
@@ -53,6 +79,25 @@ internal static class SelectGpu
 
         arguments.Y.Store(row, quad, arguments.Table.Load(best, quad));
         if (arguments.Index.Rows > 0 & quad.First == 0) arguments.Index[0, 0] = best;
+    }
+
+    internal static void SelectAddToChosen(ChosenArguments arguments)
+    {
+        var (row, quad) = arguments.Walk.OfThisThread();
+        if (quad.IsEmpty) return;
+        var chosen = (int)arguments.Index[0, 0];
+        arguments.Table.Store(chosen, quad, arguments.Dy.Load(row, quad).MultiplyAdd(1f, arguments.Table.Load(chosen, quad)));
+    }
+
+    internal static void SelectAddWhere(AddWhereArguments arguments)
+    {
+        var (row, quad) = arguments.Walk.OfThisThread();
+        if (quad.IsEmpty) return;
+        var applies = (arguments.Condition[0, 0] > 0 ? 1 : 0) == arguments.Positive;
+        Float4 value = default;
+        if (applies) value = arguments.Dy.Load(row, quad);
+        if (arguments.Kept != 0) value = value.MultiplyAdd(1f, arguments.Target.Load(row, quad));
+        arguments.Target.Store(row, quad, value);
     }
 
     internal static void SelectWhere(WhereArguments arguments)

@@ -25,6 +25,26 @@ public static class Select
             table.Shape.Rank >= 2 && table.Shape[0] == scores.Columns && (table.Shape.Rank == 2 || table.IsDense) &&
             y.Length > 0 && y.IsDense && y.Length * scores.Columns == table.Length,
             "Select", $"scores {scores}, table {table}, y {y}");
+        if (!index.IsEmpty) device.Tape?.Overwritten(index);
+        var record = device.Recording("Select", y, [table]);
+        var chosen = record is null ? index : record.Reserve(1);
+        RunBest(device, scores, table, y, first, chosen);
+        if (record is not null && !index.IsEmpty) device.CopyCore(chosen, index);
+        record?.Commit(y, () =>
+        {
+            using var timing = device.Time("Select.Gradient", y.Length, 12.0 * y.Length, $"{y.Shape}");
+            Tensor dy = record.Gradient(y), target = record.Gradient(table);
+            switch (device)
+            {
+                case CpuDevice cpu: SelectCpu.AddToChosen(cpu, chosen, dy, target); break;
+                case IlgpuDevice gpu: SelectGpu.AddToChosen(gpu, chosen, dy, target); break;
+                default: throw device.Unsupported("Select.Gradient");
+            }
+        });
+    }
+
+    private static void RunBest(Device device, Tensor scores, Tensor table, Tensor y, int first, Tensor index)
+    {
         var candidates = scores.Columns - first;
         using var timing = device.Time("Select", candidates, 4.0 * (candidates + (2 * y.Length) + (index.IsEmpty ? 0 : 1)), $"{y.Shape}");
         switch (device)
@@ -47,6 +67,35 @@ public static class Select
         OpArguments.Require(
             condition.Length == 1 && a.Rows == y.Rows && a.Columns == y.Columns && b.Rows == y.Rows && b.Columns == y.Columns,
             "Select", $"condition {condition}, a {a}, b {b}, y {y}");
+        var record = device.Recording("Select", y, [a, b]);
+        var (wantsA, wantsB) = (record?.Wants(a) == true, record?.Wants(b) == true);
+        var saved = record?.Save(condition) ?? default;
+        RunWhere(device, condition, a, b, y);
+        record?.Commit(y, () =>
+        {
+            var dy = record.Gradient(y);
+            // The operand that y replaced comes last: its gradient is made of dy in dy's place.
+            if (wantsA && !a.IsSameAs(y)) AddWhere(device, saved, positive: true, dy, record.Gradient(a), replace: false);
+            if (wantsB && !b.IsSameAs(y)) AddWhere(device, saved, positive: false, dy, record.Gradient(b), replace: false);
+            record.Keeps = (wantsA && a.IsSameAs(y)) || (wantsB && b.IsSameAs(y));
+            if (record.Keeps) AddWhere(device, saved, positive: a.IsSameAs(y), dy, dy, replace: true);
+        });
+    }
+
+    /// <summary>target = (target +) dy where the condition is above 0, or where it is not.</summary>
+    private static void AddWhere(Device device, Tensor condition, bool positive, Tensor dy, Tensor target, bool replace)
+    {
+        using var timing = device.Time("Select.Gradient", dy.Length, 12.0 * dy.Length, $"{dy.Shape}");
+        switch (device)
+        {
+            case CpuDevice cpu: SelectCpu.AddWhere(cpu, condition, positive, dy, target, replace); break;
+            case IlgpuDevice gpu: SelectGpu.AddWhere(gpu, condition, positive, dy, target, replace); break;
+            default: throw device.Unsupported("Select.Gradient");
+        }
+    }
+
+    private static void RunWhere(Device device, Tensor condition, Tensor a, Tensor b, Tensor y)
+    {
         using var timing = device.Time("Select", 1, 4.0 * (1 + (2 * y.Length)), $"{y.Shape}");
         switch (device)
         {

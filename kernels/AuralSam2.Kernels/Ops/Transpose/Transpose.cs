@@ -15,7 +15,20 @@ public static class Transpose
             x.Shape[^1] == y.Shape[^2] && x.Shape[^2] == y.Shape[^1] &&
             (x.Shape.Rank == 2 || x.Shape[0] == y.Shape[0]),
             "Transpose", $"x {x}, y {y}");
-        using var timing = device.Time("Transpose", 0, 8.0 * x.Length, $"{x.Shape}");
+        var record = device.Recording("Transpose", y, [x]);
+        Run(device, "Transpose", x, y);
+        record?.Commit(y, () =>
+        {
+            var dx = record.Gradient(x);
+            var turned = x.Shape.Rank == 2 ? device.Rent(x.Shape[0], x.Shape[1]) : device.Rent(x.Shape[0], x.Shape[1], x.Shape[2]);
+            Run(device, "Transpose.Gradient", record.Gradient(y), turned);
+            Elementwise.Accumulate(device, turned, dx);
+        });
+    }
+
+    private static void Run(Device device, string op, Tensor x, Tensor y)
+    {
+        using var timing = device.Time(op, 0, 8.0 * x.Length, $"{x.Shape}");
         switch (device)
         {
             case CpuDevice cpu: TransposeCpu.Run(cpu, x, y); break;
