@@ -45,7 +45,7 @@ internal sealed class OneFrameClip : IDisposable
         var fuser = model == "mini" ? FuserConfig.Mini(FuserVariant.Avs) : FuserConfig.Published(FuserVariant.Avs);
         using var rule = new RuleWeights();
         using var device = new CpuDevice(1);
-        var specs = AuralSam2Network.Parameters(device, Sam2Config.Named(model, Sam2Version.V20), fuser);
+        var specs = AuralSam2Network.Specification(device, Sam2Config.Named(model, Sam2Version.V20), fuser);
         SafetensorsWriter.Write(Weights, metadata: null, specs.Select(spec => SafetensorsTensor.Of(spec.Name, spec.Shape, () =>
         {
             var values = new float[spec.Shape.Aggregate(1, (product, dim) => product * dim)];

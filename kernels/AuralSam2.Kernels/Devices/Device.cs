@@ -44,6 +44,9 @@ public abstract class Device : IDisposable
     /// <summary>Receives launches and synchronisations while attached; see <see cref="OpTrace"/>.</summary>
     internal OpTrace? Trace => watch.Trace;
 
+    /// <summary>Whether a tape records ops for their gradients: a model learns.</summary>
+    public bool IsRecording => Tape is not null;
+
     /// <summary>Where ops are recorded for their gradients, or null.</summary>
     internal Tape? Tape { get; set; }
 

@@ -24,10 +24,13 @@ internal sealed class AuralSam2Network : IDisposable
 
     public FuserConfig FuserConfig { get; }
 
+    /// <summary>Parameters that are learned; none unless the network was loaded for that.</summary>
+    public ParameterBinder Parameters => binder;
+
     public Device Device => binder.Device;
 
     /// <summary>Every parameter that the model wants, in the order in which it reads them.</summary>
-    public static IReadOnlyList<ParameterSpec> Parameters(Device device, Sam2Config sam2, FuserConfig fuser)
+    public static IReadOnlyList<ParameterSpec> Specification(Device device, Sam2Config sam2, FuserConfig fuser)
     {
         var declaring = WeightReader.ForDeclaring();
         _ = new AuralSam2Network(sam2, fuser, new ParameterBinder(device, declaring));
@@ -35,14 +38,21 @@ internal sealed class AuralSam2Network : IDisposable
     }
 
     /// <summary>Checks the weights against what the model needs, then loads them.</summary>
+    /// <param name="device">Where it will run.</param>
+    /// <param name="sam2">Shape of SAM2.</param>
+    /// <param name="fuser">Shape of the fuser.</param>
+    /// <param name="weights">All parameters under their official names.</param>
+    /// <param name="progress">Share of the weights that is loaded.</param>
+    /// <param name="isLearned">Tells by a parameter's official name whether it is learned; null: none is.</param>
     /// <exception cref="WeightsException">Tensors are missing, unexpected or misshapen; the message lists all of them.</exception>
-    public static AuralSam2Network Load(Device device, Sam2Config sam2, FuserConfig fuser, IWeightSource weights, IProgress<double>? progress = null)
+    public static AuralSam2Network Load(
+        Device device, Sam2Config sam2, FuserConfig fuser, IWeightSource weights, IProgress<double>? progress = null, Func<string, bool>? isLearned = null)
     {
         var declaring = WeightReader.ForDeclaring();
         _ = new AuralSam2Network(sam2, fuser, new ParameterBinder(device, declaring));
         WeightCheck.Verify(weights, declaring.Declared, IsOfAnotherPart);
         var reader = new WeightReader(weights) { Progress = progress is null ? null : new Share(progress, declaring.ElementsDeclared) };
-        var binder = new ParameterBinder(device, reader);
+        var binder = new ParameterBinder(device, reader, isLearned);
         try
         {
             return new AuralSam2Network(sam2, fuser, binder);

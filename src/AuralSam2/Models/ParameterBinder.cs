@@ -1,5 +1,6 @@
 using AuralSam2.Kernels;
 using AuralSam2.Kernels.Ops;
+using AuralSam2.Training;
 using AuralSam2.Weights;
 
 namespace AuralSam2.Models;
@@ -10,10 +11,20 @@ namespace AuralSam2.Models;
 /// <remarks>
 /// A model is constructed twice with the same code: first with a reader that only declares, so that everything missing or misshapen is
 /// reported at once before a byte is read, then for real. While declaring, all results are empty: constructors must not look into them.
+/// <para>
+/// Parameters that are learned keep their values as tensors in the order of the state dict, from which ops lay out what they read; a frozen
+/// one is laid out once and its values are gone.
+/// </para>
 /// </remarks>
-internal sealed class ParameterBinder(Device device, WeightReader reader) : IDisposable
+/// <param name="device">Where the parameters go.</param>
+/// <param name="reader">Where they come from.</param>
+/// <param name="isLearned">Tells by a parameter's official name whether it is learned; null: none is.</param>
+internal sealed class ParameterBinder(Device device, WeightReader reader, Func<string, bool>? isLearned = null) : IDisposable
 {
     private readonly List<IDisposable> owned = [];
+    private readonly List<TrainedParameter> learned = [];
+    private readonly List<NamedTensor> statistics = [];
+    private readonly List<ITrainable> layouts = [];
 
     /// <summary>Where the parameters go.</summary>
     public Device Device => device;
@@ -21,21 +32,35 @@ internal sealed class ParameterBinder(Device device, WeightReader reader) : IDis
     /// <summary>True on the pass that only collects names and shapes.</summary>
     public bool Declaring => reader.Declaring;
 
+    /// <summary>Parameters that are learned, in the order in which they were asked for.</summary>
+    public IReadOnlyList<TrainedParameter> Learned => learned;
+
+    /// <summary>Running statistics beside learned parameters, and what the state dict holds beside them without a use.</summary>
+    public IReadOnlyList<NamedTensor> Statistics => statistics;
+
+    /// <summary>What is laid out from learned parameters, to be refreshed when these have changed.</summary>
+    public IReadOnlyList<ITrainable> Layouts => layouts;
+
     /// <summary>A raw tensor on the host, for tables that are made from it.</summary>
     public float[] Host(string name, params ReadOnlySpan<int> shape) => reader.Read(name, shape);
 
     /// <summary>A parameter that the state dict holds and inference never reads.</summary>
-    public void Unused(string name, params ReadOnlySpan<int> shape) => reader.Unused(name, shape);
+    public void Unused(string name, params ReadOnlySpan<int> shape)
+    {
+        reader.Unused(name, shape);
+        // A state dict that is written again must hold it too.
+        if (!Declaring && IsLearned(name)) statistics.Add(new NamedTensor(name, Upload(Host(name, shape), shape), shape.ToArray()));
+    }
 
     /// <summary>A weight and bias that the state dict holds and inference never reads.</summary>
     public void UnusedPair(string prefix, params ReadOnlySpan<int> shape)
     {
-        reader.Unused(prefix + ".weight", shape);
-        reader.Unused(prefix + ".bias", shape[0]);
+        Unused(prefix + ".weight", shape);
+        Unused(prefix + ".bias", shape[0]);
     }
 
     /// <summary>A tensor, row-major as stored.</summary>
-    public Tensor Tensor(string name, params ReadOnlySpan<int> shape) => Upload(Host(name, shape), shape);
+    public Tensor Tensor(string name, params ReadOnlySpan<int> shape) => Parameter(name, decays: true, shape);
 
     /// <summary>Host values as a tensor that lives as long as the model.</summary>
     public Tensor Upload(float[] values, params ReadOnlySpan<int> shape)
@@ -64,23 +89,42 @@ internal sealed class ParameterBinder(Device device, WeightReader reader) : IDis
     {
         var weight = new List<float>();
         var bias = new List<float>();
+        int[] shape = [outputsEach, inputs, .. Enumerable.Repeat(1, ones)];
         foreach (var prefix in prefixes)
         {
-            weight.AddRange(Host(prefix + ".weight", [outputsEach, inputs, .. Enumerable.Repeat(1, ones)]));
+            weight.AddRange(Host(prefix + ".weight", shape));
             bias.AddRange(Host(prefix + ".bias", outputsEach));
         }
 
-        return Declaring ? null! : Own(Gemm.Pack(device, weight.ToArray(), bias.Count, bias.ToArray()));
+        if (Declaring) return null!;
+        if (!IsLearned(prefixes[0])) return Own(Gemm.Pack(device, weight.ToArray(), bias.Count, bias.ToArray()));
+        Tensor weights = Upload([.. weight], bias.Count, inputs), biases = Upload([.. bias], bias.Count, 1);
+        for (var i = 0; i < prefixes.Length; i++)
+        {
+            Learn(prefixes[i] + ".weight", weights.Slice(i * outputsEach, outputsEach), shape, decays: true);
+            Learn(prefixes[i] + ".bias", biases.Slice(i * outputsEach, outputsEach), [outputsEach], decays: true);
+        }
+
+        return Layout(Gemm.Pack(device, weights, biases.Reshape(bias.Count)));
     }
 
-    /// <summary>A 1x1 convolution followed by batch norm with running statistics, folded into one matrix.</summary>
+    /// <summary>A 1x1 convolution followed by batch norm; folded into one matrix when frozen.</summary>
     /// <param name="convolution">Prefix of the convolution.</param>
     /// <param name="batchNorm">Prefix of the batch norm, eps 1e-5.</param>
     /// <param name="outputs">Output channels.</param>
     /// <param name="inputs">Input channels.</param>
     /// <param name="ones">Trailing kernel dimensions in the checkpoint.</param>
-    public PackedMatrix PointwiseBatchNorm(string convolution, string batchNorm, int outputs, int inputs, int ones)
+    public PointwiseBatchNorm PointwiseBatchNorm(string convolution, string batchNorm, int outputs, int inputs, int ones)
     {
+        const float epsilon = 1e-5f, momentum = 0.1f;
+        if (!Declaring && IsLearned(convolution))
+        {
+            var matrix = Pointwise(convolution, outputs, inputs, ones);
+            var affine = Norm(batchNorm, outputs, epsilon);
+            Tensor means = Statistic(batchNorm + ".running_mean", outputs), variances = Statistic(batchNorm + ".running_var", outputs);
+            return new PointwiseBatchNorm(matrix, new BatchNormWeights(affine.Weight, affine.Bias, means, variances, epsilon, momentum));
+        }
+
         var weight = Host(convolution + ".weight", [outputs, inputs, .. Enumerable.Repeat(1, ones)]);
         var bias = Host(convolution + ".bias", outputs);
         float[] gamma = Host(batchNorm + ".weight", outputs), beta = Host(batchNorm + ".bias", outputs);
@@ -88,17 +132,23 @@ internal sealed class ParameterBinder(Device device, WeightReader reader) : IDis
         if (Declaring) return null!;
         for (var o = 0; o < outputs; o++)
         {
-            var scale = gamma[o] / Math.Sqrt(variance[o] + 1e-5);
+            var scale = gamma[o] / Math.Sqrt(variance[o] + (double)epsilon);
             for (var i = 0; i < inputs; i++) weight[(o * inputs) + i] = (float)(weight[(o * inputs) + i] * scale);
             bias[o] = (float)(((bias[o] - mean[o]) * scale) + beta[o]);
         }
 
-        return Own(Gemm.Pack(device, weight, outputs, bias));
+        return new PointwiseBatchNorm(Own(Gemm.Pack(device, weight, outputs, bias)), Norm: null);
     }
 
     /// <summary>A convolution <c>[outputs, channels, kernel, kernel]</c> with bias.</summary>
     public ConvWeights Convolution(string prefix, int outputs, int channels, int kernel, int stride, int padding)
     {
+        if (!Declaring && IsLearned(prefix))
+        {
+            Tensor weights = Parameter(prefix + ".weight", decays: true, outputs, channels, kernel, kernel), biases = Parameter(prefix + ".bias", decays: true, outputs);
+            return Layout(Conv2d.Pack(device, weights, biases, stride, padding));
+        }
+
         var weight = Host(prefix + ".weight", outputs, channels, kernel, kernel);
         var bias = Host(prefix + ".bias", outputs);
         return Declaring ? null! : Own(Conv2d.Pack(device, weight, outputs, bias, kernel, stride, padding));
@@ -107,6 +157,12 @@ internal sealed class ParameterBinder(Device device, WeightReader reader) : IDis
     /// <summary>A depthwise convolution <c>[channels, 1, kernel, kernel]</c> with bias.</summary>
     public DepthwiseWeights Depthwise(string prefix, int channels, int kernel)
     {
+        if (!Declaring && IsLearned(prefix))
+        {
+            Tensor weights = Parameter(prefix + ".weight", decays: true, channels, 1, kernel, kernel), biases = Parameter(prefix + ".bias", decays: true, channels);
+            return Layout(DepthwiseConv2d.Pack(device, weights, biases));
+        }
+
         var weight = Host(prefix + ".weight", channels, 1, kernel, kernel);
         var bias = Host(prefix + ".bias", channels);
         if (Declaring) return default;
@@ -126,7 +182,7 @@ internal sealed class ParameterBinder(Device device, WeightReader reader) : IDis
 
     /// <summary>A layer norm.</summary>
     public NormWeights Norm(string prefix, int channels, float epsilon) =>
-        new(Tensor(prefix + ".weight", channels), Tensor(prefix + ".bias", channels), epsilon);
+        new(Parameter(prefix + ".weight", decays: false, channels), Parameter(prefix + ".bias", decays: false, channels), epsilon);
 
     /// <summary>Takes ownership.</summary>
     public T Own<T>(T disposable)
@@ -143,8 +199,41 @@ internal sealed class ParameterBinder(Device device, WeightReader reader) : IDis
         owned.Clear();
     }
 
+    private bool IsLearned(string name) => isLearned?.Invoke(name) == true;
+
+    private Tensor Parameter(string name, bool decays, params ReadOnlySpan<int> shape)
+    {
+        var tensor = Upload(Host(name, shape), shape);
+        if (!Declaring && IsLearned(name)) Learn(name, tensor, shape, decays);
+        return tensor;
+    }
+
+    private Tensor Statistic(string name, int length)
+    {
+        var tensor = Upload(Host(name, length), length);
+        statistics.Add(new NamedTensor(name, tensor, [length]));
+        return tensor;
+    }
+
+    private void Learn(string name, Tensor value, ReadOnlySpan<int> shape, bool decays) =>
+        learned.Add(new TrainedParameter(name, value, shape.ToArray(), decays));
+
+    private T Layout<T>(T layout)
+        where T : ITrainable, IDisposable
+    {
+        layouts.Add(layout);
+        return Own(layout);
+    }
+
     private PackedMatrix Matrix(string prefix, int outputs, int inputs, ReadOnlySpan<int> shape)
     {
+        if (!Declaring && IsLearned(prefix))
+        {
+            var learnedWeight = Upload(Host(prefix + ".weight", shape), outputs, inputs);
+            Learn(prefix + ".weight", learnedWeight, shape, decays: true);
+            return Layout(Gemm.Pack(device, learnedWeight, Parameter(prefix + ".bias", decays: true, outputs)));
+        }
+
         using var weight = reader.Lend(prefix + ".weight", shape);
         var bias = Host(prefix + ".bias", outputs);
         return Declaring ? null! : Own(Gemm.Pack(device, weight.Values, outputs, bias));

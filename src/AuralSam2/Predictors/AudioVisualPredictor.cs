@@ -124,7 +124,7 @@ public sealed class AudioVisualPredictor(AuralSam2Model model)
             device.Upload(values, text);
         }
 
-        window.Fuse(count, heard, text, observe: null, cancellation);
+        window.Fuse(count, heard, text, cancellation: cancellation);
     }
 
     private SegmentedFrame Track(

@@ -52,6 +52,12 @@ internal sealed class ClipWindow : IDisposable
     /// <summary>Audio prompts of a frame, after <see cref="Fuse"/>.</summary>
     public AudioPrompts Prompts(int frame) => new([.. maps.Select(m => m.At(frame))], [.. audio.Select(a => a.At(frame))]);
 
+    /// <summary>A fused level, <c>[frames, grid * grid, 256]</c>, after <see cref="Fuse"/>.</summary>
+    public Tensor Maps(int level, int frames) => maps[level].Slice(0, frames);
+
+    /// <summary>Audio tokens of a fused level, <c>[audio tokens, 256]</c>, after <see cref="Fuse"/>.</summary>
+    public Tensor Audio(int level, int frames) => audio[level].Slice(0, network.Fuser.AudioTokens(frames));
+
     /// <summary>Encodes a frame.</summary>
     /// <param name="frame">Place in the window.</param>
     /// <param name="image"><c>[size, size, 3]</c>, normalised.</param>
@@ -79,15 +85,18 @@ internal sealed class ClipWindow : IDisposable
     /// <param name="examples"><c>[frames, 2, 96, 64]</c>.</param>
     /// <param name="text"><c>[25, 768]</c>, or empty.</param>
     /// <param name="observe">Sees the stages.</param>
+    /// <param name="residuals">See <see cref="AuralFuser.Forward"/>.</param>
     /// <param name="cancellation">Looked at between blocks.</param>
-    public void Fuse(int frames, Tensor examples, Tensor text, StageObserver? observe = null, CancellationToken cancellation = default)
+    public void Fuse(
+        int frames, Tensor examples, Tensor text, StageObserver? observe = null, Tensor[]? residuals = null,
+        CancellationToken cancellation = default)
     {
         using var scope = device.Scope();
         var tokens = network.Fuser.AudioTokens(frames);
         var running = device.Rent(tokens, AuralFuser.Channels);
         network.Fuser.Listen(examples, text, running, observe);
         Tensor[] used = [.. maps.Select(m => m.Slice(0, frames))], fused = [.. audio.Select(a => a.Slice(0, tokens))];
-        network.Fuser.Forward(used, running, fused, observe, cancellation);
+        network.Fuser.Forward(used, running, fused, residuals ?? [], observe, cancellation);
     }
 
     /// <summary>Frames at most.</summary>

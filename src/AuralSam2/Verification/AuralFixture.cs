@@ -43,7 +43,7 @@ internal static partial class AuralFixture
             device.Upload(fixture.Input("input.text", TextScale, text.Length), text);
         }
 
-        window.Fuse(frames, examples, text, comparison.Observer(), cancellation);
+        window.Fuse(frames, examples, text, comparison.Observer(), cancellation: cancellation);
         foreach (var conditioning in fixture.Stages
             .Select(s => ConditioningFrame().Match(s)).Where(m => m.Success)
             .Select(m => int.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture)).Distinct())

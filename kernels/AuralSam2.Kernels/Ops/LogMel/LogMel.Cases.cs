@@ -27,7 +27,7 @@ internal static class LogMelCases
         {
             Op = "LogMel",
             Label = $"{samples} samples{(scale == 0 ? ", silence" : "")}",
-            Operands = [new("samples", OperandRole.Input, [samples], scale), new("y", OperandRole.Output, [frames, LogMel.Bands])],
+            Operands = [new("samples", OperandRole.Input, [samples], scale, Constant: true), new("y", OperandRole.Output, [frames, LogMel.Bands])],
             Flops = LogMel.Flops(frames),
             Bytes = 4.0 * (samples + (frames * LogMel.Bands)),
             Budget = Budget,

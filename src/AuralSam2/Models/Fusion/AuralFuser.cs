@@ -123,10 +123,11 @@ internal sealed class AuralFuser
     /// <param name="maps">Per level <c>[frames, grid * grid, 256]</c> from <see cref="PatchEmbed"/>; they become the fused maps.</param>
     /// <param name="audio"><c>[audio tokens, 256]</c> from <see cref="Listen"/>; overwritten.</param>
     /// <param name="fusedAudio">Per level <c>[audio tokens, 256]</c>: results.</param>
+    /// <param name="residuals">Per level <c>[frames, grid * grid, 256]</c>: receive what fusion added to the maps; or none.</param>
     /// <param name="observe">Sees the stages.</param>
     /// <param name="cancellation">Looked at between blocks.</param>
     public void Forward(
-        ReadOnlySpan<Tensor> maps, Tensor audio, ReadOnlySpan<Tensor> fusedAudio,
+        ReadOnlySpan<Tensor> maps, Tensor audio, ReadOnlySpan<Tensor> fusedAudio, ReadOnlySpan<Tensor> residuals = default,
         StageObserver? observe = null, CancellationToken cancellation = default)
     {
         using var module = device.Module(Path);
@@ -159,7 +160,7 @@ internal sealed class AuralFuser
             Elementwise.Add(device, x, imagePositions, x);
             Elementwise.Add(device, audio, audioPosition, audio);
             using var levelScope = device.Scope();
-            var residual = observe is null ? default : device.Rent(frames, x.Shape[1], Channels);
+            var residual = !residuals.IsEmpty ? residuals[level] : observe is null ? default : device.Rent(frames, x.Shape[1], Channels);
             fusions[level].Forward(x, audio, level, observe, residual);
             device.Copy(audio, fusedAudio[level]);
             if (observe is null) continue;
@@ -167,6 +168,18 @@ internal sealed class AuralFuser
             observe($"out.feat.{level}", x);
             observe($"out.audio.{level}", audio);
         }
+    }
+
+    /// <summary>Projects a fused level into the space where image and sound are contrasted; see <see cref="ProjectionHeads"/>.</summary>
+    /// <param name="map">The level of <see cref="Forward"/>, <c>[frames, grid * grid, 256]</c>.</param>
+    /// <param name="residual">What fusion added to it; read by Ref weights only.</param>
+    /// <param name="audio"><c>[audio tokens, 256]</c>, the level's.</param>
+    /// <param name="seen"><c>[frames, grid * grid, 128]</c>.</param>
+    /// <param name="heard"><c>[frames, 128]</c>.</param>
+    public void Project(Tensor map, Tensor residual, Tensor audio, Tensor seen, Tensor heard)
+    {
+        using var module = device.Module(Path);
+        heads.Forward(map, residual, audio, seen, heard);
     }
 
     /// <summary>x = 1x1 convolution of x + the level before; nothing of x goes past it.</summary>

@@ -62,15 +62,16 @@ internal sealed class FrameBlock
             Gemm.Forward(device, normalised, q, queries);
             Conv2d.Forward(device, normalised, reduce, reduced);
             Gemm.Forward(device, reduced, kv, keysValues, new GemmFusion { Norm = reducedNorm });
-            Attention.Forward(device, queries, keysValues.SliceColumns(0, Channels), keysValues.SliceColumns(Channels, Channels), mixed, Heads);
-            Gemm.Forward(device, mixed, projection, x, new GemmFusion { Residual = x });
+            Attention.Forward(device, queries, keysValues.SliceColumns(0, Channels), keysValues.SliceColumns(Channels, Channels), mixed, Heads, dropout: true);
+            ResidualBranch.Add(device, mixed, projection, x);
         }
 
         using var mlp = device.Module(mlpPath);
         Tensor hidden = device.Rent(height, width, Hidden), local = device.Rent(height, width, Hidden);
         Gemm.Forward(device, x, expand, hidden, new GemmFusion { Norm = norm2 });
         DepthwiseConv2d.Forward(device, hidden, depthwise, local, Activation.Gelu);
-        Gemm.Forward(device, local, contract, x, new GemmFusion { Residual = x });
+        Dropout.Forward(device, local, local);
+        ResidualBranch.Add(device, local, contract, x);
     }
 }
 
@@ -117,9 +118,20 @@ internal sealed class AudioBlock
         {
             Gemm.Forward(device, x, q, queries, new GemmFusion { Norm = norm1 });
             Gemm.Forward(device, x, kv, keysValues, new GemmFusion { Norm = norm1 });
-            Attention.Forward(device, queries, keysValues.SliceColumns(0, Channels), keysValues.SliceColumns(Channels, Channels), mixed, Heads);
+            Attention.Forward(device, queries, keysValues.SliceColumns(0, Channels), keysValues.SliceColumns(Channels, Channels), mixed, Heads, dropout: true);
         }
 
-        using (device.Module(mlpPath)) FeedForward.Forward(device, x, tail, mixed); // attn.proj is its first step
+        using var mlp = device.Module(mlpPath);
+        if (!Dropout.IsOn(device))
+        {
+            FeedForward.Forward(device, x, tail, mixed); // attn.proj is its first step
+            return;
+        }
+
+        ResidualBranch.Add(device, mixed, tail.Projection!, x);
+        var hidden = device.Rent(x.Rows, 4 * Channels);
+        Gemm.Forward(device, x, tail.Expand, hidden, new GemmFusion { Norm = tail.Norm, Activation = tail.Activation });
+        Dropout.Forward(device, hidden, hidden);
+        ResidualBranch.Add(device, hidden, tail.Contract, x);
     }
 }

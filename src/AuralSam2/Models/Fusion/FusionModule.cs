@@ -20,8 +20,8 @@ internal sealed class FusionModule
     private readonly PackedMatrix align;
     private readonly PackedMatrix frameQkv;
     private readonly PackedMatrix audioQkv;
-    private readonly PackedMatrix frameOut;
-    private readonly PackedMatrix audioOut;
+    private readonly PointwiseBatchNorm frameOut;
+    private readonly PointwiseBatchNorm audioOut;
     private readonly NormWeights frameNorm;
     private readonly NormWeights audioNorm;
 
@@ -76,14 +76,14 @@ internal sealed class FusionModule
         Transpose.Forward(device, read, turned);
         Transpose.Forward(device, turned.Reshape(count, Inner, cells), one);
         var residual = frameResidual.IsEmpty ? device.Rent(count, cells, Channels) : frameResidual;
-        Gemm.Forward(device, one, frameOut, residual);
+        frameOut.Forward(device, one, residual);
         observe?.Invoke($"fuser.l{level}.frame_attn", residual.Reshape(count, cells, 1, Channels), StageLayout.Map);
 
         // Sound reads image.
         Tensor heard = device.Rent(tokens, Inner), heardTurned = device.Rent(Inner, tokens), audioResidual = device.Rent(tokens, Channels);
         DotProductFusion.Forward(device, audioQ, channelFirst.At(1), channelFirst.At(2), heard, scale);
         Transpose.Forward(device, heard, heardTurned);
-        Gemm.Forward(device, heardTurned.Reshape(tokens, Inner), audioOut, audioResidual);
+        audioOut.Forward(device, heardTurned.Reshape(tokens, Inner), audioResidual);
         observe?.Invoke($"fuser.l{level}.audio_attn", audioResidual);
 
         LayerNorm.Forward(device, frames, frameNorm, frames, add: residual);

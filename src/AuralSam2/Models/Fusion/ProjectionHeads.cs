@@ -4,13 +4,13 @@ using AuralSam2.Kernels.Ops;
 namespace AuralSam2.Models.Fusion;
 
 /// <summary>
-/// Projections into the space where AudioCon contrasts image and sound (SPEC 10). Not part of inference; fixtures hold them, and training
-/// will use them.
+/// Projections into the space where AudioCon contrasts image and sound (SPEC 10): training alone uses them.
 /// </summary>
 internal sealed class ProjectionHeads
 {
     private const int Channels = AuralFuser.Channels;
-    private const int Projected = 128;
+    /// <summary>Channels of a projection.</summary>
+    public const int Projected = 128;
 
     private readonly Device device;
     private readonly FuserVariant variant;
@@ -25,18 +25,16 @@ internal sealed class ProjectionHeads
         audio = new Head(variant, binder, prefix + ".train_proj_a1.proj", ones: 1);
     }
 
-    /// <summary>Shows both projections of a level to the observer.</summary>
+    /// <summary>Projects a level's image and sound.</summary>
     /// <param name="fused"><c>[frames, cells, 256]</c>: the fused maps (AVS).</param>
     /// <param name="residual"><c>[frames, cells, 256]</c>: what fusion added (Ref).</param>
     /// <param name="sound"><c>[audio tokens, 256]</c>.</param>
-    /// <param name="level">Level.</param>
-    /// <param name="observe">Receives the stages.</param>
-    public void Observe(Tensor fused, Tensor residual, Tensor sound, int level, StageObserver observe)
+    /// <param name="seen"><c>[frames, cells, 128]</c>: of the image.</param>
+    /// <param name="heard"><c>[frames, 128]</c>: of the sound; of the Ref tokens only those that are sound.</param>
+    public void Forward(Tensor fused, Tensor residual, Tensor sound, Tensor seen, Tensor heard)
     {
         using var scope = device.Scope();
         var (frames, cells) = (fused.Shape[0], fused.Shape[1]);
-        var edge = (int)Math.Sqrt(cells);
-        var seen = device.Rent(frames, cells, Projected);
         vision.Forward(device, variant == FuserVariant.Avs ? fused : residual, seen);
         if (variant == FuserVariant.Avs)
         {
@@ -51,17 +49,32 @@ internal sealed class ProjectionHeads
             Transpose.Forward(device, turned, seen);
         }
 
-        observe($"fuser.proj_v.{level}", seen.Reshape(frames, edge, edge, Projected), StageLayout.Map);
-        var heard = device.Rent(frames, Projected); // of the Ref tokens only those of the sound
         audio.Forward(device, sound.Slice(0, frames), heard);
         L2Normalize.Forward(device, heard, heard);
+    }
+
+    /// <summary>Shows both projections of a level to the observer.</summary>
+    /// <param name="fused"><c>[frames, cells, 256]</c>: the fused maps (AVS).</param>
+    /// <param name="residual"><c>[frames, cells, 256]</c>: what fusion added (Ref).</param>
+    /// <param name="sound"><c>[audio tokens, 256]</c>.</param>
+    /// <param name="level">Level.</param>
+    /// <param name="observe">Receives the stages.</param>
+    public void Observe(Tensor fused, Tensor residual, Tensor sound, int level, StageObserver observe)
+    {
+        using var scope = device.Scope();
+        var (frames, cells) = (fused.Shape[0], fused.Shape[1]);
+        var edge = (int)Math.Sqrt(cells);
+        Tensor seen = device.Rent(frames, cells, Projected), heard = device.Rent(frames, Projected);
+        Forward(fused, residual, sound, seen, heard);
+        observe($"fuser.proj_v.{level}", seen.Reshape(frames, edge, edge, Projected), StageLayout.Map);
         observe($"fuser.proj_a.{level}", heard);
     }
 
     /// <summary>AVS: convolution, batch norm, convolution. Ref: linear, GELU, layer norm, linear.</summary>
     private sealed class Head
     {
-        private readonly PackedMatrix first;
+        private readonly PointwiseBatchNorm? normalisedFirst;
+        private readonly PackedMatrix? first;
         private readonly NormWeights? norm;
         private readonly PackedMatrix second;
 
@@ -69,7 +82,7 @@ internal sealed class ProjectionHeads
         {
             if (variant == FuserVariant.Avs)
             {
-                first = binder.PointwiseBatchNorm(prefix + ".0", prefix + ".1", Projected, Channels, ones);
+                normalisedFirst = binder.PointwiseBatchNorm(prefix + ".0", prefix + ".1", Projected, Channels, ones);
                 second = binder.Pointwise(prefix + ".2", Projected, Projected, ones);
             }
             else
@@ -84,7 +97,8 @@ internal sealed class ProjectionHeads
         {
             using var scope = device.Scope();
             var hidden = device.Rent(x.Rows, Projected);
-            Gemm.Forward(device, x, first, hidden, new GemmFusion { Activation = norm is null ? Activation.None : Activation.Gelu });
+            if (normalisedFirst is not null) normalisedFirst.Forward(device, x, hidden);
+            else Gemm.Forward(device, x, first!, hidden, new GemmFusion { Activation = Activation.Gelu });
             Gemm.Forward(device, hidden, second, y, new GemmFusion { Norm = norm });
         }
     }
