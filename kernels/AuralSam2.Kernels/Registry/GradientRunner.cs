@@ -9,11 +9,12 @@ public static class GradientRunner
     /// <summary>Central differences in float64: the step's own error is 1e-12 of third derivatives, rounding 1e-10 of the loss.</summary>
     private const double Step = 1e-6;
 
-    /// <summary>Checks every operand alone and all together.</summary>
+    /// <summary>Checks the gradients of all operands together, and of every operand alone.</summary>
     /// <param name="device">Where it runs.</param>
     /// <param name="subject">The case.</param>
     /// <param name="probes">Elements of each operand that are compared one by one; a random direction through all of them is always.</param>
-    public static OpOutcome Check(Device device, OpCase subject, int probes = 12)
+    /// <param name="alone">Whether every operand's gradient is also made alone, as if the others were frozen.</param>
+    public static OpOutcome Check(Device device, OpCase subject, int probes = 12, bool alone = true)
     {
         int[] wanted =
         [
@@ -27,10 +28,10 @@ public static class GradientRunner
         {
             outcome = Compare(subject, operand, together[operand], probes, outcome);
             if (!outcome.Ok) return outcome;
-            if (wanted.Length == 1) continue;
-            var alone = Gradients(device, subject, [operand], out complaint);
+            if (wanted.Length == 1 || !alone) continue;
+            var only = Gradients(device, subject, [operand], out complaint);
             if (complaint is not null) return outcome with { Message = $"{subject.Operands[operand].Name} alone: {complaint}" };
-            if (Largest(alone[operand].Zip(together[operand], (a, b) => (double)a - b)) > subject.GradientBudget * Largest(together[operand].Select(v => (double)v)))
+            if (Largest(only[operand].Zip(together[operand], (a, b) => (double)a - b)) > subject.GradientBudget * Largest(together[operand].Select(v => (double)v)))
                 return outcome with { Message = $"{subject.Operands[operand].Name} has another gradient when it alone is wanted" };
         }
 

@@ -29,7 +29,7 @@ public sealed class EmulatorGradientTests(EmulatorTests.Devices devices) : IClas
         var device = devices[groupSize];
         try
         {
-            var outcome = await Task.Run(() => GradientRunner.Check(device, subject, Probes)).WaitAsync(Patience);
+            var outcome = await Task.Run(() => GradientRunner.Check(device, subject, Probes, alone: groupSize == 1)).WaitAsync(Patience);
             Assert.True(outcome.Ok, outcome.ToString());
         }
         catch (TimeoutException)
