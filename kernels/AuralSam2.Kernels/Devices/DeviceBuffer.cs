@@ -4,7 +4,6 @@ namespace AuralSam2.Kernels;
 public abstract class DeviceBuffer : IDisposable
 {
     private nint hostAddress;
-    private bool disposed;
 
     /// <summary>Describes a block that a device has just allocated.</summary>
     protected DeviceBuffer(Device device, long length, nint hostAddress)
@@ -19,6 +18,9 @@ public abstract class DeviceBuffer : IDisposable
     /// <summary>The device that owns the memory.</summary>
     public Device Device { get; }
 
+    /// <summary>Whether the memory was given back.</summary>
+    internal bool IsDisposed { get; private set; }
+
     /// <summary>Size in floats.</summary>
     public long Length { get; }
 
@@ -27,7 +29,7 @@ public abstract class DeviceBuffer : IDisposable
     internal nint HostAddress => hostAddress != 0
         ? hostAddress
         : throw new InvalidOperationException(
-            disposed
+            IsDisposed
                 ? "a tensor is used after its memory was given back"
                 : $"a tensor of {Device.Name} is given to an op on the host");
 
@@ -46,8 +48,8 @@ public abstract class DeviceBuffer : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        if (disposed) return;
-        disposed = true;
+        if (IsDisposed) return;
+        IsDisposed = true;
         Free();
         hostAddress = 0;
         Device.Count.HeldBytes -= Length * sizeof(float);

@@ -75,6 +75,7 @@ public sealed class Tape : IDisposable
     public Recording Record()
     {
         if (device.Tape is not null) throw new InvalidOperationException($"{device.Name} records on a tape already");
+        DropOrphans();
         lease ??= store.Scope();
         recording = true;
         device.Tape = this;
@@ -112,6 +113,16 @@ public sealed class Tape : IDisposable
         Clear();
     }
 
+    /// <summary>Shows the gradient of what a tensor holds now, when the walk back comes by: to look into a model that learns.</summary>
+    /// <exception cref="InvalidOperationException">Nothing is being recorded.</exception>
+    public void Observe(Tensor tensor, Action<Tensor> look)
+    {
+        if (!recording) throw new InvalidOperationException("gradients are observed while a model is recorded");
+        if (!Reaches(tensor)) return;
+        var record = new TapeRecord(this, device, "Observe", [tensor]) { Keeps = true };
+        record.Commit(tensor, () => look(Gradient(tensor)));
+    }
+
     /// <summary>Zeroes the gradients of everything but parameters.</summary>
     public void ClearGradients()
     {
@@ -133,6 +144,7 @@ public sealed class Tape : IDisposable
         SavedBytes = 0;
         lease?.Dispose();
         lease = null;
+        DropOrphans();
         foreach (var (buffer, shadow) in shadows)
             if (!shadow.IsParameter) shadow.Reached.Clear();
     }
@@ -227,6 +239,16 @@ public sealed class Tape : IDisposable
             if (saved[i].Original.Buffer != y.Buffer || from >= end || to <= start) continue;
             saved[i] = saved[^1];
             saved.RemoveAt(saved.Count - 1);
+        }
+    }
+
+    /// <summary>Memory that is gone, arena blocks that became one for example, needs no gradients.</summary>
+    private void DropOrphans()
+    {
+        foreach (var (buffer, shadow) in shadows.Where(s => s.Key.IsDisposed).ToArray())
+        {
+            shadow.Gradients.Dispose();
+            shadows.Remove(buffer);
         }
     }
 

@@ -27,5 +27,6 @@ public static class OpRegistry
         .. ResizeCases.All(),
         .. LogMelCases.All(),
         .. SelectCases.All(),
+        .. RowSumCases.All(),
     ];
 }

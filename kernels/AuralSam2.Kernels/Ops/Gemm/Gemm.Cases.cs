@@ -74,6 +74,7 @@ internal static class GemmCases
         yield return Of(new(11, 33, 8) { InPlace = true, Tiny = true }); // only y is
         yield return Of(new(6, 64, 12) { Activation = Activation.Sigmoid, ResidualRows = 2, GapX = 4, Tiny = true }); // a decoder's few tokens
         yield return Of(new(8, 36, 5) { Norm = true, InPlace = true, GapY = 1, Tiny = true });
+        yield return Of(new(600, 4, 5) { Tiny = true }); // a GPU sums the weight's gradient in parts
         yield return Of(new(9, 3100, 20) { InPlace = true }); // three stretches of k: the residual joins once
         yield return Of(new(2, 300, 500) { Activation = Activation.Relu }); // few rows: threads share the columns
         yield return Of(new(3, 5, 9) { Norm = true, Tiny = true });

@@ -1,4 +1,5 @@
 using AuralSam2.Kernels.Simt;
+using ILGPU;
 
 namespace AuralSam2.Kernels.Ops;
 
@@ -16,26 +17,27 @@ internal static partial class ResizeGpu
     /// <param name="Across">Table of the columns.</param>
     /// <param name="DownSources">Entries of <paramref name="Down"/>.</param>
     /// <param name="AcrossSources">Entries of <paramref name="Across"/>.</param>
+    /// <param name="Chunks">Groups side by side in a row.</param>
     public readonly record struct GradientArguments(
-        RowView Dy, RowView Dx, int Height, int NewHeight, RowView Down, RowView Across, int DownSources, int AcrossSources);
+        RowView Dy, RowView Dx, int Height, int NewHeight, RowView Down, RowView Across, int DownSources, int AcrossSources, int Chunks);
 
     public static void Gradient(IlgpuDevice device, Tensor dy, Tensor dx, ResizeSources down, ResizeSources across)
     {
         using var scope = device.Scope();
         var threads = device.GroupSize(GradientKernel);
+        var chunks = (dx.Columns + threads - 1) / threads;
         var arguments = new GradientArguments(
             device.Rows(dy), device.Rows(dx), dx.Shape[^2], dy.Shape[^2], device.Rows(Table(device, down)), device.Rows(Table(device, across)),
-            down.Outputs.Length, across.Outputs.Length);
-        device.Launch(GradientKernel, (dx.Length + threads - 1) / threads, threads, 0, arguments);
+            down.Outputs.Length, across.Outputs.Length, chunks);
+        device.Launch(GradientKernel, (long)dx.Rows * chunks, threads, 0, arguments);
     }
 
     internal static void ResizeGradient(GradientArguments arguments)
     {
         var width = arguments.Dx.Columns;
-        var index = ((long)ILGPU.Grid.IdxX * ILGPU.Group.DimX) + ILGPU.Group.IdxX;
-        if (index >= (long)arguments.Dx.Rows * width) return;
-        var line = (int)(index / width);
-        var column = (int)(index - ((long)line * width));
+        var line = Grid.IdxX / arguments.Chunks;
+        var column = ((Grid.IdxX - (line * arguments.Chunks)) * Group.DimX) + Group.IdxX;
+        if (column >= width) return;
         var plane = line / arguments.Height;
         var row = line - (plane * arguments.Height);
         var sum = 0f;
