@@ -4,7 +4,7 @@ namespace AuralSam2.Kernels.Ops;
 /// Adds up rows: y[r] += scale * (x[r] + x[n + r] + x[2n + r] + ...) where y has n rows. The gradient of whatever repeats: a bias, a table
 /// of positions. It has no gradient of its own: only gradients use it.
 /// </summary>
-internal static class RowSum
+public static class RowSum
 {
     /// <summary>Adds.</summary>
     /// <param name="device">Where it runs.</param>
