@@ -38,6 +38,9 @@ internal sealed class BoundCase : IDisposable
     /// <summary>One call for each set of operands.</summary>
     public IReadOnlyList<OpCall> Calls => calls;
 
+    /// <summary>The first set of operands.</summary>
+    public IReadOnlyList<Tensor> Operands => operands;
+
     /// <summary>What the calls on the first set wrote.</summary>
     public IReadOnlyList<Tensor> Results => results;
 

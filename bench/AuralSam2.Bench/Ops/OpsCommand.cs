@@ -14,17 +14,18 @@ internal static class OpsCommand
         var threads = DeviceOption.Threads();
         var budget = new Option<double>("--budget") { Description = "seconds for the rounds of one case", DefaultValueFactory = _ => 0.3 };
         var quick = new Option<bool>("--quick") { Description = "the registry's tiny cases, a few rounds: shows that it works, not how fast" };
+        var gradients = new Option<bool>("--gradients") { Description = "times the gradients of the ops instead" };
         var json = new Option<FileInfo?>("--json") { Description = "file that receives the same as JSON" };
         var command = new Command("ops", "times every op at the shapes of the real model, against what the device can do at best")
         {
-            op, device, threads, budget, quick, json,
+            op, device, threads, budget, quick, gradients, json,
         };
         command.SetAction(parsed =>
         {
             using var opened = DeviceOption.Open(parsed.GetValue(device)!, parsed.GetValue(threads));
             var isQuick = parsed.GetValue(quick) || opened is EmulatorDevice;
             var cases = OpRegistry.Cases.Where(c => (isQuick ? c.Tiny : c.Real) && c.Matches(parsed.GetValue(op)));
-            var report = Run(opened, [.. cases], isQuick ? 0 : parsed.GetValue(budget), isQuick, parsed.GetValue(json));
+            var report = Run(opened, [.. cases], isQuick ? 0 : parsed.GetValue(budget), isQuick, parsed.GetValue(gradients), parsed.GetValue(json));
             return report.Cases.All(row => row.Error is null or OpRow.NoKernel) ? 0 : 1;
         });
         return command;
@@ -33,10 +34,11 @@ internal static class OpsCommand
     /// <summary>Whether a case is of the op that was asked for; null asks for all.</summary>
     public static bool Matches(this OpCase c, string? op) => op is null || c.Op.Equals(op, StringComparison.OrdinalIgnoreCase);
 
-    private static OpsReport Run(Device device, OpCase[] cases, double budget, bool quick, FileInfo? json)
+    private static OpsReport Run(Device device, OpCase[] cases, double budget, bool quick, bool gradients, FileInfo? json)
     {
         var roofline = Roofline.Measure(device);
         var timer = new OpTimer(device, budget);
+        var gradientTimer = new GradientTimer(device, budget);
         var rows = new List<OpRow>();
         var report = new OpsReport(device.Name, roofline, Machine.Here(), rows) { Quick = quick };
         Console.WriteLine($"{device.Name}: {roofline}; medians");
@@ -45,7 +47,8 @@ internal static class OpsCommand
         {
             try
             {
-                rows.Add(OpRow.Of(c, timer.Measure(c), roofline));
+                var (time, timed) = gradients ? gradientTimer.Measure(c) : (timer.Measure(c), c);
+                rows.Add(OpRow.Of(timed, time, roofline));
             }
             catch (Exception error)
             {
