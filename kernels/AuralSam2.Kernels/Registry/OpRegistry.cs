@@ -14,7 +14,9 @@ public static class OpRegistry
         .. WindowAttentionCases.All(),
         .. DotProductFusionCases.All(),
         .. LayerNormCases.All(),
+        .. BatchNormCases.All(),
         .. ElementwiseCases.All(),
+        .. DropoutCases.All(),
         .. Conv2dCases.All(),
         .. DepthwiseConv2dCases.All(),
         .. ConvTranspose2x2Cases.All(),
@@ -27,5 +29,7 @@ public static class OpRegistry
         .. ResizeCases.All(),
         .. LogMelCases.All(),
         .. SelectCases.All(),
+        .. GatherCases.All(),
+        .. MaskLossCases.All(),
     ];
 }
