@@ -28,6 +28,7 @@ public sealed class Tape : IDisposable
     private readonly List<TapeRecord> records = [];
     private readonly List<(Tensor Original, Tensor Copy)> saved = [];
     private Arena.Lease? lease;
+    private ulong dropouts;
     private bool recording;
 
     /// <summary>Makes an empty tape for a device.</summary>
@@ -142,6 +143,7 @@ public sealed class Tape : IDisposable
         saved.Clear();
         held.Clear();
         SavedBytes = 0;
+        dropouts = 0;
         lease?.Dispose();
         lease = null;
         DropOrphans();
@@ -219,6 +221,14 @@ public sealed class Tape : IDisposable
         var room = store.Rent(dims);
         SavedBytes += room.Length * sizeof(float);
         return room;
+    }
+
+    /// <summary>The key of the step's next dropout: different for every seed and place, the same when the step is repeated.</summary>
+    internal ulong NextDropoutKey()
+    {
+        var z = Dropout.Seed + (++dropouts * 0xD1342543DE82EF95);
+        z = (z ^ (z >> 32)) * 0xDABA0B6EB09322E3;
+        return z ^ (z >> 32);
     }
 
     internal void Add(TapeRecord record) => records.Add(record);

@@ -122,7 +122,7 @@ public static class GradientRunner
         var loss = 0.0;
         for (var i = 0; i < values.Length; i++)
         {
-            if (subject.Operands[i].Role == OperandRole.Input) continue;
+            if (subject.Operands[i] is { Role: OperandRole.Input } or { Constant: true }) continue;
             var seeds = Seeds(subject, i);
             for (var at = 0; at < seeds.Length; at++) loss += seeds[at] * values[i][at];
         }

@@ -14,7 +14,9 @@ public static class OpRegistry
         .. WindowAttentionCases.All(),
         .. DotProductFusionCases.All(),
         .. LayerNormCases.All(),
+        .. BatchNormCases.All(),
         .. ElementwiseCases.All(),
+        .. DropoutCases.All(),
         .. Conv2dCases.All(),
         .. DepthwiseConv2dCases.All(),
         .. ConvTranspose2x2Cases.All(),
@@ -28,5 +30,7 @@ public static class OpRegistry
         .. LogMelCases.All(),
         .. SelectCases.All(),
         .. RowSumCases.All(),
+        .. GatherCases.All(),
+        .. MaskLossCases.All(),
     ];
 }

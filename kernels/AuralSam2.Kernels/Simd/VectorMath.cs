@@ -61,6 +61,31 @@ internal static class VectorMath
         return S.Div(one, S.Add(one, Exp<S, V>(S.Sub(S.Zero, x))));
     }
 
+    /// <summary>ln(1 + e^x), relative error below 3e-7.</summary>
+    /// <remarks>
+    /// max(x, 0) + ln(1 + u) with u = e^-|x| at most 1, and ln(1 + u) = 2 artanh(u / (2 + u)): the series in s = u / (2 + u), at most a third,
+    /// has less than 1e-8 left after s^15.
+    /// </remarks>
+    [MethodImpl(Inline)]
+    public static V Softplus<S, V>(V x)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        var negative = S.Sub(S.Zero, x);
+        var u = Exp<S, V>(S.Min(negative, x)); // -|x|
+        var s = S.Div(u, S.Add(u, S.Create(2f)));
+        var z = S.Mul(s, s);
+        var p = S.Create(2f / 15);
+        p = S.Fma(p, z, S.Create(2f / 13));
+        p = S.Fma(p, z, S.Create(2f / 11));
+        p = S.Fma(p, z, S.Create(2f / 9));
+        p = S.Fma(p, z, S.Create(2f / 7));
+        p = S.Fma(p, z, S.Create(2f / 5));
+        p = S.Fma(p, z, S.Create(2f / 3));
+        p = S.Fma(p, z, S.Create(2f));
+        return S.Fma(p, s, S.Max(S.Zero, x));
+    }
+
     /// <summary>
     /// The error function: odd rational approximation of degree 13/8 on |x| &lt;= 4 (the one of XLA and Eigen), absolute error below 5e-7.
     /// </summary>
