@@ -27,5 +27,7 @@ public static class OpRegistry
         .. ResizeCases.All(),
         .. LogMelCases.All(),
         .. SelectCases.All(),
+        .. AdamWCases.All(),
+        .. SquareSumCases.All(),
     ];
 }

@@ -47,6 +47,8 @@ internal abstract class GpuKernel
         ResizeGpu.DirectKernel, ResizeGpu.BlendKernel,
         LogMelGpu.Kernel,
         SelectGpu.BestKernel, SelectGpu.WhereKernel,
+        AdamWGpu.Kernel,
+        SquareSumGpu.Kernel,
     ];
 
     /// <summary>What profilers show, after ILGPU's prefix <c>Kernel_</c>: the name of the method, for example <c>GemmMultiply</c>.</summary>
