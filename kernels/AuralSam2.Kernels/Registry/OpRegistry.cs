@@ -32,5 +32,7 @@ public static class OpRegistry
         .. RowSumCases.All(),
         .. GatherCases.All(),
         .. MaskLossCases.All(),
+        .. AdamWCases.All(),
+        .. SquareSumCases.All(),
     ];
 }

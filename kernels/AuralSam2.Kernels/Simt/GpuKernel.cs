@@ -48,9 +48,10 @@ internal abstract class GpuKernel
         ResizeGpu.DirectKernel, ResizeGpu.BlendKernel, ResizeGpu.GradientKernel,
         LogMelGpu.Kernel,
         SelectGpu.BestKernel, SelectGpu.WhereKernel, SelectGpu.ChosenKernel, SelectGpu.AddWhereKernel,
-        SelectGpu.BestKernel, SelectGpu.WhereKernel,
         DropoutGpu.Kernel,
         GatherGpu.Kernel,
+        AdamWGpu.Kernel,
+        SquareSumGpu.Kernel,
     ];
 
     /// <summary>What profilers show, after ILGPU's prefix <c>Kernel_</c>: the name of the method, for example <c>GemmMultiply</c>.</summary>

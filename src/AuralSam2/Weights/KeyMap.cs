@@ -16,6 +16,9 @@ public sealed class KeyMap
     /// <summary>Prefix of the text encoder's parameters.</summary>
     internal const string TextPrefix = "t_model.";
 
+    /// <summary>Prefix of the state of an optimizer, which a checkpoint of a training run holds beside its parameters.</summary>
+    internal const string OptimizerPrefix = "optimizer.";
+
     private const string Sam2Prefix = "v_model.";
     private const string LegacyFuserPrefix = "audio_prompter.";
 
@@ -44,6 +47,7 @@ public sealed class KeyMap
             var local = FusersName(name);
             if (local is not null && LegacyNames.IsListed(local)) second.Add((FuserPrefix + LegacyNames.Today(local), entry));
             else if (isVggish && name.StartsWith("pproc.", StringComparison.Ordinal)) dropped.Add(entry);
+            else if (name.StartsWith(OptimizerPrefix, StringComparison.Ordinal)) dropped.Add(entry);
             else Add(file, OfficialName(name, local, isVggish), entry);
         }
 
@@ -59,7 +63,7 @@ public sealed class KeyMap
     /// <summary>The tensors by their official names; a name that no part knows stays as it is.</summary>
     public IReadOnlyDictionary<string, WeightEntry> Parameters => parameters;
 
-    /// <summary>Tensors that no model needs: the same layers under a second name, or the postprocessing that VGGish comes with.</summary>
+    /// <summary>Tensors that no model needs: the same layers under a second name, the postprocessing that VGGish comes with, or an optimizer's state.</summary>
     public IReadOnlyList<WeightEntry> Dropped => dropped;
 
     /// <summary>Maps the tensors of a file.</summary>

@@ -24,6 +24,12 @@ public static class SafetensorsWriter
     /// <exception cref="OperationCanceledException">It was cancelled; nothing is left behind.</exception>
     public static void Write(
         string path, IReadOnlyDictionary<string, string>? metadata, IEnumerable<SafetensorsTensor> tensors,
+        IProgress<double>? progress = null, CancellationToken cancellation = default) =>
+        Write(path, metadata, tensors, file => file, progress, cancellation);
+
+    /// <summary>The same through a stream of the caller's, which writes to the one it is given.</summary>
+    internal static void Write(
+        string path, IReadOnlyDictionary<string, string>? metadata, IEnumerable<SafetensorsTensor> tensors, Func<Stream, Stream> through,
         IProgress<double>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -39,9 +45,10 @@ public static class SafetensorsWriter
         cancellation.ThrowIfCancellationRequested(); // who interrupts twice removes what is there, not what would appear next
         try
         {
-            DiscardAbandoned(folder, $".{file}.????????.???.tmp"); // as Path.GetRandomFileName has it
-            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16))
+            DiscardAbandoned(full);
+            using (var disk = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16))
             {
+                var stream = through(disk);
                 Span<byte> length = stackalloc byte[sizeof(ulong)];
                 BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)header.Length);
                 stream.Write(length);
@@ -55,11 +62,13 @@ public static class SafetensorsWriter
                     progress?.Report(written == total ? 1 : written / total);
                 }
 
-                stream.Flush(flushToDisk: true); // takes as long as the disk does
+                stream.Flush();
+                disk.Flush(flushToDisk: true); // takes as long as the disk does
             }
 
             cancellation.ThrowIfCancellationRequested();
             File.Move(temporary, full, overwrite: true);
+            FolderFlush.Run(folder);
         }
         catch (Exception e)
         {
@@ -70,16 +79,18 @@ public static class SafetensorsWriter
     }
 
     /// <summary>
-    /// A writer that was killed could not remove its temporary file. One that lives holds its file locked, and cannot be opened.
+    /// Removes what writers of a file that were killed have left beside it. One that lives holds its file locked, and cannot be opened.
     /// </summary>
-    private static void DiscardAbandoned(string folder, string pattern)
+    internal static void DiscardAbandoned(string path)
     {
-        foreach (var path in Directory.GetFiles(folder, pattern))
+        var full = Path.GetFullPath(path);
+        var pattern = $".{Path.GetFileName(full)}.????????.???.tmp"; // as Path.GetRandomFileName has it
+        foreach (var abandoned in Directory.GetFiles(Path.GetDirectoryName(full) ?? full, pattern))
         {
             try
             {
-                using var abandoned = new FileStream(
-                    path, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0, FileOptions.DeleteOnClose);
+                using var removed = new FileStream(
+                    abandoned, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0, FileOptions.DeleteOnClose);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
