@@ -3,9 +3,9 @@ using AuralSam2.Media;
 namespace AuralSam2.Data;
 
 /// <summary>
-/// How the pictures of a training clip are changed, all frames alike (SPEC 11, Augmentation): mirrored, then rotated and sheared about their
-/// centre, at their own size; after the resize perhaps stripped of colour. The colour jitter that the original announces never takes
-/// effect there and has no counterpart here.
+/// How the pictures of a training clip are changed, all frames alike (SPEC 11, Augmentation): mirrored, then rotated and sheared about
+/// their centre, at their own size; after the resize perhaps stripped of colour. The colour jitter that the original announces never
+/// takes effect there and has no counterpart here.
 /// </summary>
 /// <param name="Mirror">Left and right change places.</param>
 /// <param name="Rotation">Degrees, clockwise.</param>
@@ -24,7 +24,7 @@ public sealed record ClipAugmentation(bool Mirror, double Rotation, double Shear
     /// <summary>Leaves clips as they are.</summary>
     public static ClipAugmentation None { get; } = new(false, 0, 0, false);
 
-    /// <summary>Draws an augmentation: mirror with probability 1/2, rotation in +-25 and shear in +-20 degrees, grayscale with 1/20.</summary>
+    /// <summary>Draws: mirror with probability 1/2, rotation in +-25 and shear in +-20 degrees, grayscale with 1/20.</summary>
     /// <param name="seed">Of the run.</param>
     /// <param name="epoch">From 0.</param>
     /// <param name="clip">Index of the clip in its dataset, from 0.</param>

@@ -26,12 +26,13 @@ public sealed class ClipDataset
     /// <param name="root">The folder that holds <c>AVSBench</c> or <c>REFAVS</c>.</param>
     /// <param name="kind">Dataset; <see cref="DatasetKind.V2"/> merges the clips of v1s, v1m and v2.</param>
     /// <param name="split">Part of it.</param>
-    /// <exception cref="DatasetException">The table is missing or cannot be read, the split has no clips, or files of a clip are missing.</exception>
+    /// <exception cref="DatasetException">The table is missing or has bad rows, the split has no clips, or files of its clips are
+    /// missing.</exception>
     public static ClipDataset Open(string root, DatasetKind kind, Split split)
     {
-        var table = DatasetLayout.TablePath(root, kind);
-        if (!DatasetNames.SplitsOf(kind).Contains(split.Name()))
-            throw new DatasetException($"{table}: {kind.Name()} has no split {split.Name()}; one of {string.Join(", ", DatasetNames.SplitsOf(kind))}");
+        var (table, splits) = (DatasetLayout.TablePath(root, kind), DatasetNames.SplitsOf(kind));
+        if (!splits.Contains(split.Name()))
+            throw new DatasetException($"{table}: {kind.Name()} has no split {split.Name()}; one of {string.Join(", ", splits)}");
         var problems = new List<DatasetProblem>();
         var places = DatasetLayout.Read(root, kind, problems);
         var clips = places.Where(p => p.Split == split).Select((place, i) => ClipFiles.Find(place, i, problems)).ToArray();
@@ -41,7 +42,7 @@ public sealed class ClipDataset
         throw new DatasetException($"{table}: lists no {split.Name()} clips of {kind.Name()}{(others.Length > 0 ? $", only {others}" : "")}");
     }
 
-    /// <summary>What one epoch of training reads: every clip once, in an order and with augmentations drawn from the seed and the epoch.</summary>
+    /// <summary>What one epoch of training reads: every clip once, order and augmentations drawn from the seed and the epoch.</summary>
     /// <param name="seed">Of the run.</param>
     /// <param name="epoch">From 0.</param>
     /// <returns>The same for the same arguments: a run that resumes within an epoch skips what it has done.</returns>

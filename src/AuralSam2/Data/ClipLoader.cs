@@ -17,8 +17,8 @@ public enum ClipPurpose
 
 /// <summary>Reads clips: pictures and labels at the model's square size, and the sound.</summary>
 /// <remarks>
-/// A label counts by its luma: above 0 is foreground. For clips of v1s the original keeps 255 apart, as padding for frames without a label; here
-/// such frames are marked as not supervised, and white is foreground as any other colour. Thread-safe.
+/// A label counts by its luma: above 0 is foreground. For clips of v1s the original keeps 255 apart, as padding for frames without a
+/// label; here such frames are marked as not supervised, and white is foreground as any other colour. Thread-safe.
 /// </remarks>
 public sealed class ClipLoader
 {
@@ -64,7 +64,9 @@ public sealed class ClipLoader
     {
         if (frame.LabelPath is null) return new byte[size * size];
         var luma = augmentation.Warp(GrayImage.LumaOf(ImageReader.Read(frame.LabelPath)));
-        var resized = purpose == ClipPurpose.Training ? PillowResize.Bilinear(luma, size, size, threads: 1) : PillowResize.Nearest(luma, size, size);
+        var resized = purpose == ClipPurpose.Training
+            ? PillowResize.Bilinear(luma, size, size, threads: 1)
+            : PillowResize.Nearest(luma, size, size);
         var label = new byte[resized.Pixels.Length];
         for (var i = 0; i < label.Length; i++) label[i] = resized.Pixels[i] > 0 ? (byte)1 : (byte)0;
         return label;

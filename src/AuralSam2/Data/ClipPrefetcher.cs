@@ -3,7 +3,7 @@ namespace AuralSam2.Data;
 /// <summary>Reads clips ahead on threads of its own, so that loading and decoding overlap with what is done with them.</summary>
 public static class ClipPrefetcher
 {
-    /// <summary>Reads clips in order. At most <paramref name="ahead"/> clips are being read or wait, besides the one handed out.</summary>
+    /// <summary>Reads clips in order; at most <paramref name="ahead"/> are being read or wait, besides the one handed out.</summary>
     /// <param name="loader">Reads them.</param>
     /// <param name="requests">Clips in order; taken one by one as there is room.</param>
     /// <param name="ahead">Clips that are read at the same time, each by a thread of its own, at least 1.</param>

@@ -26,6 +26,9 @@ public sealed record DatasetReport(
 /// <summary>Says clip by clip what of a dataset is missing or broken.</summary>
 public static class DatasetCheck
 {
+    /// <summary>What VGGish hears of every frame (SPEC 8).</summary>
+    private const double ExampleSeconds = 0.96;
+
     /// <summary>Checks all splits of a dataset.</summary>
     /// <param name="root">The folder that holds <c>AVSBench</c> or <c>REFAVS</c>.</param>
     /// <param name="kind">Dataset.</param>
@@ -70,30 +73,37 @@ public static class DatasetCheck
         var problems = new List<DatasetProblem>();
         var clip = ClipFiles.Find(place, index, problems);
         if (ExpectedFrames(clip.Kind) is { } expected && clip.Frames.Count > 0 && clip.Frames.Count != expected)
-            Report(DatasetProblemKind.CountMismatch, place.FramesFolder, $"{clip.Frames.Count} frames, clips of {clip.Kind.Name()} have {expected}");
+        {
+            var message = $"{clip.Frames.Count} frames, clips of {clip.Kind.Name()} have {expected}";
+            Report(DatasetProblemKind.CountMismatch, place.FramesFolder, message);
+        }
+
         (int Width, int Height)? first = null;
         foreach (var path in clip.Frames.Select(f => f.ImagePath).Concat(clip.Frames.Select(f => f.LabelPath).OfType<string>()))
         {
             cancellation.ThrowIfCancellationRequested();
             var (size, error) = files.Picture(path);
-            if (error is not null) Report(DatasetProblemKind.Unreadable, path, error);
-            else if (first is not null && size != first)
-                Report(DatasetProblemKind.SizeMismatch, path, $"{size.Width} x {size.Height} pixels, the first frame has {first.Value.Width} x {first.Value.Height}");
-            if (error is null) first ??= size;
+            if (error is not null)
+            {
+                Report(DatasetProblemKind.Unreadable, path, error);
+                continue;
+            }
+
+            var (width, height) = first ??= size;
+            if (size != first)
+                Report(DatasetProblemKind.SizeMismatch, path, $"{size.Width} x {size.Height} pixels, the first frame has {width} x {height}");
         }
 
         if (!File.Exists(clip.AudioPath)) return new ClipReport(clip, problems);
         var (seconds, complaint) = files.Sound(clip.AudioPath);
-        if (complaint is not null) Report(DatasetProblemKind.Unreadable, clip.AudioPath, complaint);
+        if (complaint is not null)
+            Report(DatasetProblemKind.Unreadable, clip.AudioPath, complaint);
         else if (seconds < clip.Frames.Count * ExampleSeconds)
-            Report(DatasetProblemKind.SoundTooShort, clip.AudioPath, FormattableString.Invariant($"{seconds:0.00} s of sound for {clip.Frames.Count} frames"));
+            Report(DatasetProblemKind.SoundTooShort, clip.AudioPath, $"{seconds:0.00} s of sound for {clip.Frames.Count} frames");
         return new ClipReport(clip, problems);
 
         void Report(DatasetProblemKind kind, string path, string message) => problems.Add(new DatasetProblem(kind, place.Uid, path, message));
     }
-
-    /// <summary>What VGGish hears of every frame (SPEC 8).</summary>
-    private const double ExampleSeconds = 0.96;
 
     private static int? ExpectedFrames(DatasetKind kind) => kind switch
     {

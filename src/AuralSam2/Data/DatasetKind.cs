@@ -46,7 +46,8 @@ public static class DatasetNames
 {
     private static readonly (string Name, DatasetKind Kind)[] Kinds =
     [
-        ("v1s", DatasetKind.V1s), ("v1m", DatasetKind.V1m), ("v2", DatasetKind.V2), ("refavs", DatasetKind.RefAvs), ("scenes", DatasetKind.Scenes),
+        ("v1s", DatasetKind.V1s), ("v1m", DatasetKind.V1m), ("v2", DatasetKind.V2),
+        ("refavs", DatasetKind.RefAvs), ("scenes", DatasetKind.Scenes),
     ];
 
     private static readonly (string Name, Split Split)[] AvsSplits =

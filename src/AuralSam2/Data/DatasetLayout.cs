@@ -30,9 +30,10 @@ internal static class DatasetLayout
     public static IReadOnlyList<ClipPlace> Read(string root, DatasetKind kind, ICollection<DatasetProblem> problems)
     {
         var path = TablePath(root, kind);
-        if (!File.Exists(path))
-            throw new DatasetException($"{path}: no such file; pass the folder that holds {(kind == DatasetKind.RefAvs ? "REFAVS" : "AVSBench")}");
-        string[] columns = kind == DatasetKind.RefAvs ? ["uid", "vid", "fid", "exp", "split"] : ["uid", "split", "label"];
+        var (folder, columns) = kind == DatasetKind.RefAvs
+            ? ("REFAVS", (string[])["uid", "vid", "fid", "exp", "split"])
+            : ("AVSBench", ["uid", "split", "label"]);
+        if (!File.Exists(path)) throw new DatasetException($"{path}: no such file; pass the folder that holds {folder}");
         var table = MetadataTable.Read(path, columns);
         foreach (var (line, problem) in table.BadRows)
             problems.Add(new DatasetProblem(DatasetProblemKind.BadRow, "", path, $"line {line}: {problem}"));
@@ -44,11 +45,11 @@ internal static class DatasetLayout
                 problems.Add(new DatasetProblem(what, row["uid"], path, $"line {row.Line}: {message}"));
 
             if (PartOf(row, kind) is not { } part)
-                Report(DatasetProblemKind.UnknownValue, $"label '{row["label"]}' (one of {string.Join(", ", AvsParts.Select(p => p.Name()))})");
+                Report(DatasetProblemKind.UnknownValue, $"label '{row["label"]}' ({OneOf(AvsParts.Select(p => p.Name()))})");
             else if (!Includes(kind, part))
                 continue;
             else if (DatasetNames.SplitOf(kind, row["split"]) is not { } split)
-                Report(DatasetProblemKind.UnknownValue, $"split '{row["split"]}' (one of {string.Join(", ", DatasetNames.SplitsOf(kind))})");
+                Report(DatasetProblemKind.UnknownValue, $"split '{row["split"]}' ({OneOf(DatasetNames.SplitsOf(kind))})");
             else if (FolderColumns(row, part, split).FirstOrDefault(c => !IsFolderName(row[c])) is { } column)
                 Report(DatasetProblemKind.BadRow, $"{column} '{row[column]}' is no name of a folder");
             else if (!seen.Add((part, row["uid"])))
@@ -103,8 +104,10 @@ internal static class DatasetLayout
     private static string? WithoutLastTwoFields(string uid)
     {
         var fields = uid.Split('_');
-        return fields.Length > 2 && string.Join('_', fields[..^2]) is { Length: > 0 } vid ? vid : null;
+        return fields.Length > 2 && string.Join('_', fields[..^2]) is var vid && IsFolderName(vid) ? vid : null;
     }
+
+    private static string OneOf(IEnumerable<string> names) => $"one of {string.Join(", ", names)}";
 
     /// <summary>Names come from a file that somebody else wrote: none may lead out of the dataset's folder.</summary>
     private static bool IsFolderName(string name) =>

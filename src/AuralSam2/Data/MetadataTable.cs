@@ -51,8 +51,8 @@ internal sealed class MetadataTable
         var missing = columns.Except(header).ToArray();
         if (missing.Length > 0)
         {
-            var has = string.Join(", ", header);
-            throw new DatasetException($"{path}: has no column {string.Join(", ", missing)} (it has {has}); pass the owner's table as it came");
+            var (wanted, has) = (string.Join(", ", missing), string.Join(", ", header));
+            throw new DatasetException($"{path}: has no column {wanted} (it has {has}); pass the owner's table as it came");
         }
 
         var places = columns.ToDictionary(c => c, c => Array.IndexOf(header, c));

@@ -33,7 +33,8 @@ public static class PillowResize
     public static GrayImage Bilinear(GrayImage image, int width, int height, int threads = -1)
     {
         if ((width, height) == (image.Width, image.Height)) return image;
-        return new GrayImage(width, height, Resize(image.Pixels, image.Width, image.Height, 1, width, height, new Filter(1, Triangle), threads));
+        var pixels = Resize(image.Pixels, image.Width, image.Height, 1, width, height, new Filter(1, Triangle), threads);
+        return new GrayImage(width, height, pixels);
     }
 
     /// <summary>Resizes by taking the pixel under the centre of each pixel of the result.</summary>

@@ -33,7 +33,8 @@ public readonly record struct MaskChoice(int Index, bool IsSilenced)
     public Span<float> Take(Span<float> masks)
     {
         var pixels = masks.Length / Masks;
-        if (pixels * Masks != masks.Length) throw new ArgumentException($"{masks.Length} logits are not those of {Masks} masks", nameof(masks));
+        if (pixels * Masks != masks.Length)
+            throw new ArgumentException($"{masks.Length} logits are not those of {Masks} masks", nameof(masks));
         var logits = masks.Slice(Index * pixels, pixels);
         if (IsSilenced) logits.Clear();
         return logits;

@@ -20,8 +20,9 @@ public sealed class ClipDatasetTests : IDisposable
         var folder = data.AvsClip("v1m", "a");
         Assert.Equal((DatasetKind.V1m, Split.Train, null, false), (clip.Kind, clip.Split, clip.Sentence, clip.IsNull));
         Assert.Equal(Path.Combine(folder, "audio.wav"), clip.AudioPath);
-        Assert.Equal(Enumerable.Range(0, 5).Select(i => Path.Combine(folder, "frames", $"a_{i}.png")), clip.Frames.Select(f => f.ImagePath));
-        Assert.Equal(Enumerable.Range(0, 5).Select(i => Path.Combine(folder, "labels_rgb", $"a_{i}.png")), clip.Frames.Select(f => f.LabelPath));
+        string[] names = [.. Enumerable.Range(0, 5).Select(i => $"a_{i}.png")];
+        Assert.Equal(names.Select(n => Path.Combine(folder, "frames", n)), clip.Frames.Select(f => f.ImagePath));
+        Assert.Equal(names.Select(n => Path.Combine(folder, "labels_rgb", n)), clip.Frames.Select(f => f.LabelPath));
         Assert.All(clip.Frames, f => Assert.True(f.IsSupervised));
         Assert.Equal(["c"], ClipDataset.Open(data.Root, DatasetKind.V1m, Split.Test).Clips.Select(c => c.Uid));
     }
@@ -110,6 +111,18 @@ public sealed class ClipDatasetTests : IDisposable
     {
         data.Avs("v1m", "ok", "train").AvsRow(row).Write();
         Fails(() => ClipDataset.Open(data.Root, DatasetKind.V1m, Split.Train), data.AvsTable, "line 3", words);
+    }
+
+    [Theory]
+    [InlineData("v_0_1,../v,1,A dog,train", "vid '../v'")]
+    [InlineData("v_0_1,v,../1,A dog,train", "fid '../1'")]
+    [InlineData(".._0_1,v,1,A dog,test_n", "'.._0_1'")]
+    [InlineData("v_0,v,1,A dog,test_n", "'v_0'")]
+    [InlineData("v_0_1,v,1,A dog,test", "split 'test'")]
+    public void Names_of_Ref_AVS_stay_within_the_dataset(string row, string words)
+    {
+        data.RefRow(row).Write();
+        Fails(() => ClipDataset.Open(data.Root, DatasetKind.RefAvs, Split.Train), data.RefTable, "line 2", words);
     }
 
     [Fact]

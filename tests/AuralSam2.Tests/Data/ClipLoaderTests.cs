@@ -17,8 +17,8 @@ public sealed class ClipLoaderTests : IDisposable
     }
 
     /// <summary>
-    /// The whole way of a frame and a label, FNV-1a-64 of what Pillow 9.4 makes of them: <c>mirror</c>, <c>transform(AFFINE)</c> with torchvision's
-    /// matrix, <c>resize((40, 40), BILINEAR)</c>, for the last picture <c>convert("L")</c>; labels above 0 become 1.
+    /// The whole way of a frame and a label, FNV-1a-64 of what Pillow 9.4 makes of them: <c>mirror</c>, <c>transform(AFFINE)</c> with
+    /// torchvision's matrix, <c>resize((40, 40), BILINEAR)</c>, for the last picture <c>convert("L")</c>; labels above 0 become 1.
     /// </summary>
     [Theory]
     [InlineData(false, 0x56462b1f016570ca)]
@@ -45,7 +45,8 @@ public sealed class ClipLoaderTests : IDisposable
     {
         data.Avs("v1m", "a", "train").Write();
         var request = ClipDataset.Open(data.Root, DatasetKind.V1m, Split.Train).InOrder()[0];
-        var (training, evaluation) = (new ClipLoader(24, ClipPurpose.Training).Load(request), new ClipLoader(24, ClipPurpose.Evaluation).Load(request));
+        var training = new ClipLoader(24, ClipPurpose.Training).Load(request);
+        var evaluation = new ClipLoader(24, ClipPurpose.Evaluation).Load(request);
         for (var frame = 0; frame < 5; frame++)
         {
             var columns = 2 * (frame + 1); // of 24, twice those of the picture's 12
@@ -78,7 +79,8 @@ public sealed class ClipLoaderTests : IDisposable
     public void Every_colour_with_luma_is_foreground_white_included()
     {
         var entry = OneFrame();
-        foreach (var (colour, foreground) in new[] { ((byte[])[255, 255, 255], 1), ([128, 0, 0], 1), ([0, 0, 64], 1), ([0, 0, 1], 0), ([0, 0, 0], 0) })
+        (byte[] Colour, int Foreground)[] cases = [([255, 255, 255], 1), ([128, 0, 0], 1), ([0, 0, 64], 1), ([0, 0, 1], 0), ([0, 0, 0], 0)];
+        foreach (var (colour, foreground) in cases)
         {
             PngWriter.WriteRgb(entry.Frames[0].LabelPath!, new RgbImage(2, 1, [.. colour, 0, 0, 0]));
             var label = Load(entry, ClipPurpose.Evaluation, ClipAugmentation.None, 2).Labels[0]!;
@@ -96,7 +98,8 @@ public sealed class ClipLoaderTests : IDisposable
         MediaAssert.Fails(() => Load(entry, ClipPurpose.Training, ClipAugmentation.None), "frame.png", "no such file");
         entry = OneFrame();
         File.WriteAllBytes(entry.AudioPath, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
-        Assert.Contains("audio.wav", Assert.Throws<MediaException>(() => Load(entry, ClipPurpose.Training, ClipAugmentation.None)).Message, StringComparison.Ordinal);
+        var error = Assert.Throws<MediaException>(() => Load(entry, ClipPurpose.Training, ClipAugmentation.None));
+        Assert.Contains("audio.wav", error.Message, StringComparison.Ordinal);
     }
 
     private static LoadedClip Load(ClipEntry entry, ClipPurpose purpose, ClipAugmentation augmentation, int size = 40) =>
@@ -109,6 +112,7 @@ public sealed class ClipLoaderTests : IDisposable
         PngWriter.WriteRgb(folder["frame.png"], image);
         PngWriter.WriteGray(folder["label.png"], 64, 48, [.. GrayImage.LumaOf(image).Pixels.Select(v => v > 150 ? v : (byte)0)]);
         DatasetFolder.Sound(folder["audio.wav"], 1);
-        return new ClipEntry(0, "one", DatasetKind.V1m, Split.Train, [new(folder["frame.png"], folder["label.png"], true)], folder["audio.wav"], null, false);
+        var frame = new ClipFrame(folder["frame.png"], folder["label.png"], IsSupervised: true);
+        return new ClipEntry(0, "one", DatasetKind.V1m, Split.Train, [frame], folder["audio.wav"], Sentence: null, IsNull: false);
     }
 }

@@ -14,9 +14,13 @@ public sealed class DatasetCheckTests : IDisposable
     [Fact]
     public void A_whole_dataset_has_no_problems()
     {
-        data.Avs("v1s", "a", "train", labels: 1).Avs("v1s", "b", "test").Avs("v1m", "c", "val").Avs("v2", "d", "train", 10, 10).Avs("scenes", "e", "test", 3, 3)
-            .Ref("v_0_1", "v", 1, "A drum", "train").Ref("v_0_2", "v", 2, "A horn", "test_u").Ref("v_0_3", "v", 9, "A dog", "test_n", masks: false).Write();
-        foreach (var (kind, clips) in new[] { (DatasetKind.V1s, 2), (DatasetKind.V1m, 1), (DatasetKind.V2, 4), (DatasetKind.Scenes, 1), (DatasetKind.RefAvs, 3) })
+        data.Avs("v1s", "a", "train", labels: 1).Avs("v1s", "b", "test").Avs("v1m", "c", "val").Avs("v2", "d", "train", 10, 10)
+            .Avs("scenes", "e", "test", 3, 3)
+            .Ref("v_0_1", "v", 1, "A drum", "train").Ref("v_0_2", "v", 2, "A horn", "test_u")
+            .Ref("v_0_3", "v", 9, "A dog", "test_n", masks: false).Write();
+        (DatasetKind, int)[] expected =
+            [(DatasetKind.V1s, 2), (DatasetKind.V1m, 1), (DatasetKind.V2, 4), (DatasetKind.Scenes, 1), (DatasetKind.RefAvs, 3)];
+        foreach (var (kind, clips) in expected)
         {
             var report = DatasetCheck.Run(data.Root, kind);
             Assert.Empty(report.Problems);
@@ -39,7 +43,8 @@ public sealed class DatasetCheckTests : IDisposable
     [InlineData(DatasetProblemKind.SoundTooShort, "audio.wav", "2.50 s of sound for 5 frames")]
     public void What_is_broken_is_said_of_that_clip_alone(DatasetProblemKind kind, string path, string words)
     {
-        data.Avs("v1m", "good", "train").Avs("v1m", "bad", "train", frames: words.StartsWith('6') ? 6 : 5, labels: words.StartsWith('6') ? 6 : 5).Write();
+        var frames = words.StartsWith('6') ? 6 : 5;
+        data.Avs("v1m", "good", "train").Avs("v1m", "bad", "train", frames, frames).Write();
         var file = Path.Combine(data.AvsClip("v1m", "bad"), path);
         Break(file, words);
         var report = DatasetCheck.Run(data.Root, DatasetKind.V1m);
@@ -59,8 +64,8 @@ public sealed class DatasetCheckTests : IDisposable
         File.Delete(Path.Combine(data.AvsClip("v1m", "b"), "audio.wav"));
         File.WriteAllText(Path.Combine(data.AvsClip("v1m", "b"), "frames", "b_4.png"), "text");
         var report = DatasetCheck.Run(data.Root, DatasetKind.V1m);
-        Assert.Equal(
-            [DatasetProblemKind.CountMismatch, DatasetProblemKind.Missing, DatasetProblemKind.Unreadable], report.Clips[1].Problems.Select(p => p.Kind));
+        DatasetProblemKind[] expected = [DatasetProblemKind.CountMismatch, DatasetProblemKind.Missing, DatasetProblemKind.Unreadable];
+        Assert.Equal(expected, report.Clips[1].Problems.Select(p => p.Kind));
         Assert.Equal(3, report.Problems.Count());
     }
 
@@ -80,7 +85,8 @@ public sealed class DatasetCheckTests : IDisposable
     [Fact]
     public void Problems_of_the_table_come_first()
     {
-        data.Avs("v1m", "a", "train").AvsRow("x,b,0,learn,v1m").AvsRow("x,c,0,train,v9").AvsRow("x,d,0").AvsRow("x,a,0,test,v1m").AvsRow("x,..,0,test,v1m").Write();
+        data.Avs("v1m", "a", "train").AvsRow("x,b,0,learn,v1m").AvsRow("x,c,0,train,v9").AvsRow("x,d,0")
+            .AvsRow("x,a,0,test,v1m").AvsRow("x,..,0,test,v1m").Write();
         var report = DatasetCheck.Run(data.Root, DatasetKind.V1m);
         Assert.Equal(
             [

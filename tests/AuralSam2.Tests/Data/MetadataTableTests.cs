@@ -19,7 +19,8 @@ public sealed class MetadataTableTests : IDisposable
     {
         string[] lines =
         [
-            "exp,other,uid", "\"The dog, left\",1,a", "\"He said \"\"no\"\"\",2,b", "  spaced  ,3, c ", "\"two\nlines\",4,d", "ünïcode,5,e", "", ",6,f",
+            "exp,other,uid", "\"The dog, left\",1,a", "\"He said \"\"no\"\"\",2,b", "  spaced  ,3, c ",
+            "\"two\nlines\",4,d", "ünïcode,5,e", "", ",6,f",
         ];
         var table = Read(string.Join(lineEnd, lines), byteOrderMark);
         Assert.Empty(table.BadRows);

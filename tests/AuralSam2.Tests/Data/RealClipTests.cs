@@ -23,7 +23,8 @@ public sealed class RealClipTests : IDisposable
         Assert.Equal(JudoFrames, clip.Clip.Frames.Select(f => Path.GetFileNameWithoutExtension(f.ImagePath)));
         var evaluation = new ClipLoader(256, ClipPurpose.Evaluation).Load(clip);
         var training = new ClipLoader(256, ClipPurpose.Training).Load(clip);
-        var augmented = new ClipLoader(256, ClipPurpose.Training).Load(clip with { Augmentation = new ClipAugmentation(true, 20, -10, false) });
+        var turned = new ClipRequest(clip.Clip, new ClipAugmentation(true, 20, -10, false));
+        var augmented = new ClipLoader(256, ClipPurpose.Training).Load(turned);
         for (var i = 0; i < JudoFrames.Length; i++)
         {
             var mask = GrayImage.LumaOf(ImageReader.Read(clip.Clip.Frames[i].LabelPath!));
@@ -55,7 +56,7 @@ public sealed class RealClipTests : IDisposable
         Assert.All(loaded, c => Assert.Equal([true, false, false, false, false], c.Labels.Select(l => l is not null)));
     }
 
-    /// <summary>Scenes: a video with four of its masks and some sound. v1s: three clips, with a mask from elsewhere for their first frame.</summary>
+    /// <summary>Scenes: a video with four of its masks and some sound. v1s: three clips, their first frame with a mask from elsewhere.</summary>
     private void Arrange()
     {
         var (clips, masks) = (Repository.SharedOrSkip("media", "clips"), Repository.SharedOrSkip("media", "masks"));

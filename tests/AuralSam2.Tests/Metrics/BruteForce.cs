@@ -66,7 +66,12 @@ internal static class BruteForce
     {
         var random = new Random(seed);
         var labels = Enumerable.Range(0, pixels).Select(_ => (byte)(random.NextDouble() < foreground ? 1 : 0)).ToArray();
-        var logits = labels.Select(l => (float)((l - 0.5) * 3 + (random.NextDouble() + random.NextDouble() - 1) * (random.Next(20) == 0 ? 60 : 6))).ToArray();
-        return (logits, labels);
+        return ([.. labels.Select(Logit)], labels);
+
+        float Logit(byte label)
+        {
+            var noise = (random.NextDouble() + random.NextDouble() - 1) * (random.Next(20) == 0 ? 60 : 6);
+            return (float)((label - 0.5) * 3 + noise);
+        }
     }
 }

@@ -10,7 +10,8 @@ public sealed class FrameCountsTests
     [Fact]
     public void Bins_are_those_of_the_definition_at_and_around_every_cut()
     {
-        var logits = new List<float> { 0, -0f, float.Epsilon, -float.Epsilon, float.MaxValue, float.MinValue, float.PositiveInfinity, float.NegativeInfinity };
+        List<float> logits =
+            [0, -0f, float.Epsilon, -float.Epsilon, float.MaxValue, float.MinValue, float.PositiveInfinity, float.NegativeInfinity];
         for (var k = 1; k < LogitBins.Thresholds; k++)
         {
             // The float next to the cut, three to both sides of it, and some that are further away.

@@ -44,7 +44,9 @@ public sealed class ScoreBoardTests
     public void Null_clips_count_for_S_alone(int clipsPerBatch)
     {
         var board = new ScoreBoard(new ScoreProtocol(20, clipsPerBatch, DecodeMode.Iou));
-        var clips = Enumerable.Range(0, 6).Select(c => Enumerable.Range(0, 2).Select(f => BruteForce.Frame(400, c * 10 + f, 0)).ToArray()).ToArray();
+        var clips = Enumerable.Range(0, 6)
+            .Select(c => Enumerable.Range(0, 2).Select(f => BruteForce.Frame(400, c * 10 + f, 0)).ToArray())
+            .ToArray();
         for (var c = 0; c < 6; c++)
         {
             board.Add($"null_{c}", true, Counts(clips[c]));
@@ -111,12 +113,15 @@ public sealed class ScoreBoardTests
     public void A_protocol_says_what_it_is()
     {
         var avs = ScoreProtocol.Of(DatasetKind.V1s, 1024).ToString();
-        foreach (var words in new[] { "1024 x 1024", "nearest", "empty ground truth", "beta^2 0.3", "255 thresholds", "over clips", "iou_select", "square root" })
+        string[] expected =
+            ["1024 x 1024", "nearest", "empty ground truth", "beta^2 0.3", "255 thresholds", "over clips", "iou_select", "square root"];
+        foreach (var words in expected)
             Assert.Contains(words, avs, StringComparison.Ordinal);
         Assert.Contains("batches of 4 clips", ScoreProtocol.Of(DatasetKind.RefAvs, 224).ToString(), StringComparison.Ordinal);
         Assert.Contains("first mask", ScoreProtocol.Of(DatasetKind.V2, 224, DecodeMode.First).ToString(), StringComparison.Ordinal);
         Assert.Contains("iou_occ_select", ScoreProtocol.Of(DatasetKind.V2, 224, DecodeMode.IouObject).ToString(), StringComparison.Ordinal);
     }
 
-    private static FrameCounts[] Counts((float[] Logits, byte[] Labels)[] frames) => [.. frames.Select(f => new FrameCounts(f.Logits, f.Labels))];
+    private static FrameCounts[] Counts((float[] Logits, byte[] Labels)[] frames) =>
+        [.. frames.Select(f => new FrameCounts(f.Logits, f.Labels))];
 }
