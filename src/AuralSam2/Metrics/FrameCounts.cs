@@ -9,7 +9,7 @@ public sealed class FrameCounts
     private const double RatioEpsilon = 1e-20;
     private const double BetaSquared = 0.3;
 
-    /// <summary>Pixels at or above the start of each bin, with and without regard to their label.</summary>
+    /// <summary>Pixels in or above each bin: all of them, and those that the label marks.</summary>
     private readonly int[] predicted = new int[LogitBins.Count];
     private readonly int[] hits = new int[LogitBins.Count];
 

@@ -5,6 +5,10 @@ namespace AuralSam2.Metrics;
 /// sigmoid: the sigmoid rises, so each threshold has a least float that reaches it. One more cut, between 0 and the least positive float,
 /// separates what a mask holds (x > 0) from what it does not; the cuts so make 256 bins, and a histogram over them answers every question.
 /// </summary>
+/// <remarks>
+/// Thresholds and sigmoid are those of float64. In the float32 of the original the last threshold rounds to 1, which a logit of 17 reaches
+/// instead of 23: only that one of the 255 can differ by more than rounding.
+/// </remarks>
 internal static class LogitBins
 {
     /// <summary>Thresholds of the F measure.</summary>
