@@ -92,6 +92,9 @@ public sealed class Tape : IDisposable
     /// <summary>Whether a tensor lies where gradients are kept.</summary>
     public bool HasGradient(Tensor tensor) => shadows.ContainsKey(tensor.Buffer);
 
+    /// <summary>Whether any op has added to a parameter's gradient since <see cref="ZeroGradients"/>.</summary>
+    public bool IsTouched(Tensor parameter) => shadows.TryGetValue(parameter.Buffer, out var shadow) && shadow.Touched.Overlaps(Extent(parameter));
+
     /// <summary>Walks back from a loss: afterwards every parameter's gradient has grown by the derivative of the loss.</summary>
     /// <param name="loss"><c>[1]</c>.</param>
     /// <param name="scale">Factor of the loss: 1 / n when gradients of n clips are averaged.</param>
@@ -133,7 +136,11 @@ public sealed class Tape : IDisposable
     /// <summary>Zeroes the gradients of parameters: once per optimizer step.</summary>
     public void ZeroGradients()
     {
-        foreach (var shadow in shadows.Values.Where(s => s.IsParameter)) device.FillCore(Whole(shadow.Gradients), 0);
+        foreach (var shadow in shadows.Values.Where(s => s.IsParameter))
+        {
+            device.FillCore(Whole(shadow.Gradients), 0);
+            shadow.Touched.Clear();
+        }
     }
 
     /// <summary>Forgets what was recorded.</summary>
@@ -233,6 +240,14 @@ public sealed class Tape : IDisposable
 
     internal void Add(TapeRecord record) => records.Add(record);
 
+    /// <summary>The gradient of a tensor for an op that adds to it.</summary>
+    internal Tensor GradientFor(Tensor tensor)
+    {
+        var gradient = Gradient(tensor);
+        if (shadows[tensor.Buffer] is { IsParameter: true } shadow) shadow.Touched.Add(Extent(tensor));
+        return gradient;
+    }
+
     private static (long Start, long End) Extent(Tensor t) =>
         t.Length == 0 ? (t.Offset, t.Offset) : (t.Offset, t.Offset + ((long)(t.Rows - 1) * t.RowStride) + t.Columns);
 
@@ -291,6 +306,9 @@ public sealed class Tape : IDisposable
         public DeviceBuffer Gradients { get; } = gradients;
 
         public Intervals Reached { get; } = new();
+
+        /// <summary>What of parameters' gradients was added to.</summary>
+        public Intervals Touched { get; } = new();
 
         public bool IsParameter { get; set; }
     }

@@ -50,7 +50,7 @@ internal sealed class TapeRecord
     public Tensor Reserve(params ReadOnlySpan<int> dims) => tape.Reserve(dims);
 
     /// <summary>The gradient of a tensor.</summary>
-    public Tensor Gradient(Tensor tensor) => tape.Gradient(tensor);
+    public Tensor Gradient(Tensor tensor) => tape.GradientFor(tensor);
 
     /// <summary>Puts the op on the tape.</summary>
     /// <param name="y">Its result.</param>

@@ -216,7 +216,7 @@ internal sealed class ParameterBinder(Device device, WeightReader reader, Func<s
     }
 
     private void Learn(string name, Tensor value, ReadOnlySpan<int> shape, bool decays) =>
-        learned.Add(new TrainedParameter(name, value, shape.ToArray(), decays, RateFactor: 1));
+        learned.Add(new TrainedParameter(name, value, shape.ToArray(), decays, ParameterGroups.RateFactor(name)));
 
     private T Layout<T>(T layout)
         where T : ITrainable, IDisposable

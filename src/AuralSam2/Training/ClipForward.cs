@@ -48,28 +48,28 @@ internal sealed class ClipForward : IDisposable
         for (var level = 0; level < pyramid.Length; level++) device.Copy(levels[level], Level(level, frame));
     }
 
-    /// <summary>Fuses image and sound of all frames. To be recorded.</summary>
-    /// <param name="tape">The tape that records: it need not copy the pyramid.</param>
+    /// <summary>Fuses image and sound of all frames. To be recorded while learning.</summary>
+    /// <param name="tape">The tape that records, which need not copy the pyramid; or null.</param>
     /// <param name="frames">Frames that were encoded.</param>
     /// <param name="examples"><c>[frames, 2, 96, 64]</c>: log-mel.</param>
     /// <param name="text"><c>[25, 768]</c>, or empty.</param>
     /// <param name="residuals">See <see cref="AuralFuser.Forward"/>; read for Ref weights only.</param>
     /// <param name="cancellation">Looked at between blocks.</param>
-    public void Fuse(Tape tape, int frames, Tensor examples, Tensor text, Tensor[]? residuals, CancellationToken cancellation = default)
+    public void Fuse(Tape? tape, int frames, Tensor examples, Tensor text, Tensor[]? residuals, CancellationToken cancellation = default)
     {
-        foreach (var level in pyramid) tape.Hold(level.Buffer);
+        foreach (var level in pyramid) tape?.Hold(level.Buffer);
         for (var t = 0; t < frames; t++) Window.Take(t, [.. Enumerable.Range(0, pyramid.Length).Select(l => Level(l, t))]);
         Window.Fuse(frames, examples, text, observe: null, residuals, cancellation);
     }
 
-    /// <summary>Decodes all frames, the conditioning frame first. To be recorded, after <see cref="Fuse"/>.</summary>
+    /// <summary>Decodes all frames, the conditioning frame first. After <see cref="Fuse"/>; to be recorded while learning.</summary>
     /// <param name="frames">Frames of the clip.</param>
+    /// <param name="conditioning">The frame that starts the memory.</param>
     /// <param name="visit">Sees each frame and its masks, which live until it returns.</param>
     /// <param name="cancellation">Looked at between frames.</param>
-    public void Track(int frames, Action<int, SelectedMask> visit, CancellationToken cancellation = default)
+    public void Track(int frames, int conditioning, Action<int, SelectedMask> visit, CancellationToken cancellation = default)
     {
         using var tracker = new SoundingObjectTracker(network, frames);
-        var conditioning = ConditioningFrame(frames);
         var grid = network.Sam2.Config.Grid;
         foreach (var t in Enumerable.Range(0, frames).Where(t => t != conditioning).Prepend(conditioning))
         {
