@@ -57,6 +57,8 @@ internal static class AttentionCases
         yield return Of(new(11, 1030, 1, 96)); // three blocks of keys, the last with 6
         yield return Of(new(70, 203, 1, 256)); // two blocks
         yield return Of(new(3, 3073, 1, 16)); // the last block is one key
+        yield return Of(new(9, 70, 3, 16) { Batch = 2, Gap = 3 }); // few queries of several heads, on the calling thread
+        yield return Of(new(9, 3100, 3, 16) { Gap = 3 }); // a thread a head, two blocks of keys
         yield return Of(new(66, 601, 1, 256) { ValueDim = 64 }); // three blocks
         yield return Of(new(9, 333, 2, 40) { Batch = 2, Gap = 2, ValueDim = 88 });
         // Scores up to +-600: an error of half a unit in the last place of such a score is 3e-5, and so is the relative error of its exponential.

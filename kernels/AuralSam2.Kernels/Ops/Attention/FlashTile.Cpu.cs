@@ -17,6 +17,9 @@ internal static unsafe class FlashTile
     /// <summary>Most queries in a block.</summary>
     public const int MaxQueries = 128;
 
+    /// <summary>Rows of the highest tile of any instruction set.</summary>
+    public const int TileRows = 8;
+
     /// <summary>Rounds up to whole vectors of any instruction set.</summary>
     public static int Padded(int n) => (n + 15) & ~15;
 
@@ -50,6 +53,7 @@ internal static unsafe class FlashTile
 
         /// <summary>Result <c>[Queries padded to a tile, Padded(ValueDim)]</c>.</summary>
         public float* Output;
+        public nint StrideOutput;
 
         /// <summary>Scratch <c>[Queries padded to a tile, Padded(KeyBlock)]</c>.</summary>
         public float* Scores;
@@ -135,7 +139,7 @@ internal static unsafe class FlashTile
     {
         var scale = MathF.Log2(MathF.E) / MathF.Sqrt(b.HeadDim);
         var rows = (b.Queries + S.TileRows - 1) / S.TileRows * S.TileRows;
-        nint strideO = Padded(b.ValueDim);
+        var columns = Padded(b.ValueDim);
         float* maxima = stackalloc float[MaxQueries], sums = stackalloc float[MaxQueries];
         for (var i = 0; i < b.Queries; i++)
         {
@@ -150,16 +154,22 @@ internal static unsafe class FlashTile
             var padded = (count + S.Width - 1) / S.Width * S.Width;
             Scores<S, V>(b, rows, keys, padded);
             keys += (nint)padded * b.HeadDim;
-            for (var i = 0; i < b.Queries && b.LinearScale == 0; i++)
+            for (var i = 0; i < b.Queries; i++)
             {
+                if (b.LinearScale != 0)
+                {
+                    ScaleRow<S, V>(b.Scores + ((nint)i * padded), padded, b.LinearScale);
+                    continue;
+                }
+
                 var correction = Exponentials<S, V>(b.Scores + ((nint)i * padded), count, padded, scale, ref maxima[i], ref sums[i]);
-                if (k0 > 0 && correction != 1f) ScaleRow<S, V>(b.Output + (i * strideO), (int)strideO, correction);
+                if (k0 > 0 && correction != 1f) ScaleRow<S, V>(b.Output + (i * b.StrideOutput), columns, correction);
             }
 
             WeightedSum<S, V>(b, rows, padded, b.V + ((nint)k0 * b.StrideV), count, accumulate: k0 > 0);
         }
 
-        for (var i = 0; i < b.Queries; i++) ScaleRow<S, V>(b.Output + (i * strideO), (int)strideO, b.LinearScale != 0 ? b.LinearScale : 1f / sums[i]);
+        for (var i = 0; i < b.Queries && b.LinearScale == 0; i++) ScaleRow<S, V>(b.Output + (i * b.StrideOutput), columns, 1f / sums[i]);
     }
 
     /// <summary>Scores[rows, padded] = Q K^T.</summary>
@@ -188,7 +198,6 @@ internal static unsafe class FlashTile
         where S : struct, ISimd<V>
         where V : struct
     {
-        nint strideO = Padded(b.ValueDim);
         var columns = (b.ValueDim + S.Width - 1) / S.Width * S.Width;
         for (var j = 0; j < columns;)
         {
@@ -198,14 +207,14 @@ internal static unsafe class FlashTile
                 StrideA = padded,
                 B = values + j,
                 StrideB = b.StrideV,
-                StrideC = strideO,
-                StrideResidual = strideO,
+                StrideC = b.StrideOutput,
+                StrideResidual = b.StrideOutput,
                 K = count,
             };
             for (var i = 0; i < rows; i += S.TileRows)
             {
                 tile.A = b.Scores + ((nint)i * padded);
-                tile.C = b.Output + (i * strideO) + j;
+                tile.C = b.Output + (i * b.StrideOutput) + j;
                 tile.Residual = accumulate ? tile.C : null;
                 GemmTile.Run<S, V>(vectors, tile);
             }

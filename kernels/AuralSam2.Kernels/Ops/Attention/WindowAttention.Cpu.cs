@@ -75,6 +75,7 @@ internal static unsafe class WindowAttentionCpu
                         HeadDim = d,
                         ValueDim = d,
                         Output = output,
+                        StrideOutput = dPadded,
                         Scores = scores,
                     });
                     Scatter(grid, top, left, q0, count, edge, output, dPadded, d, y, h);

@@ -8,7 +8,7 @@ namespace AuralSam2.Kernels.Ops;
 /// <summary>Sums in double precision: a projection head's rows may be as long as an image, and squares may leave the range of floats.</summary>
 internal static unsafe class L2NormalizeCpu
 {
-    private const int RowsPerItem = 64;
+    private const int RowsPerItem = 256;
 
     public static void Run(CpuDevice device, Tensor x, Tensor y)
     {
