@@ -165,11 +165,7 @@ internal sealed class ParameterBinder(Device device, WeightReader reader, Func<s
 
         var weight = Host(prefix + ".weight", channels, 1, kernel, kernel);
         var bias = Host(prefix + ".bias", channels);
-        if (Declaring) return default;
-        var packed = DepthwiseConv2d.Pack(device, weight, bias);
-        Own(packed.Taps.Buffer);
-        Own(packed.Bias.Buffer);
-        return packed;
+        return Declaring ? null! : Own(DepthwiseConv2d.Pack(device, weight, bias));
     }
 
     /// <summary>A 2x2 stride-2 transposed convolution <c>[channels, outputs, 2, 2]</c> with bias.</summary>

@@ -16,6 +16,9 @@ internal sealed record ConvShape(int Height, int Width, int Channels, int Output
 
     public int GapY { get; init; }
 
+    /// <summary>Whether the weights are packed from host values and never trained.</summary>
+    public bool Frozen { get; init; }
+
     public int OutputHeight => ((Height + (2 * Padding) - Kernel) / Stride) + 1;
 
     public int OutputWidth => ((Width + (2 * Padding) - Kernel) / Stride) + 1;
@@ -53,16 +56,19 @@ internal static class Conv2dCases
         yield return Of(new(9, 9, 13, 21, 1, 2, 0));
         yield return Of(new(14, 10, 3, 8, 2, 2, 0) { ResidualImages = 1, Batch = 4 }); // 35 pixels an image: a block must not run over
         yield return Of(new(13, 16, 2, 4, 3, 2, 1) { ResidualImages = 1, Batch = 2 }); // neighbouring pixels share a vector
+        yield return Of(new(13, 32, 2, 4, 3, 2, 1) { ResidualImages = 1, Batch = 2, Frozen = true });
+        yield return Of(new(5, 6, 3, 5, 7, 4, 3) { Frozen = true, Activation = Activation.Gelu }) with { Tiny = true };
+        yield return Of(new(4, 8, 2, 3, 3, 1, 1) { Frozen = true }) with { Tiny = true };
         yield return Of(new(12, 12, 8, 10, 3, 1, 1) { ResidualImages = 2, Batch = 2, Activation = Activation.Gelu });
         yield return Of(new(5, 4, 400, 6, 3, 1, 1)); // 3600 inputs: three stretches of k, blocks cut to the cache
 
-        yield return Of(new(1024, 1024, 3, 96, 7, 4, 3) { ResidualImages = 1 }) with { Real = true }; // patch embedding and positions
-        yield return Of(new(1024, 1024, 3, 112, 7, 4, 3) { ResidualImages = 1 }) with { Real = true }; // b+
-        yield return Of(new(1024, 1024, 3, 144, 7, 4, 3) { ResidualImages = 1 }) with { Real = true }; // l
-        yield return Of(new(1024, 1024, 1, 4, 3, 2, 1)) with { Real = true }; // memory encoder, steps down
-        yield return Of(new(512, 512, 4, 16, 3, 2, 1)) with { Real = true };
-        yield return Of(new(256, 256, 16, 64, 3, 2, 1)) with { Real = true };
-        yield return Of(new(128, 128, 64, 256, 3, 2, 1)) with { Real = true };
+        yield return Of(new(1024, 1024, 3, 96, 7, 4, 3) { ResidualImages = 1, Frozen = true }) with { Real = true }; // patch embedding and positions
+        yield return Of(new(1024, 1024, 3, 112, 7, 4, 3) { ResidualImages = 1, Frozen = true }) with { Real = true }; // b+
+        yield return Of(new(1024, 1024, 3, 144, 7, 4, 3) { ResidualImages = 1, Frozen = true }) with { Real = true }; // l
+        yield return Of(new(1024, 1024, 1, 4, 3, 2, 1) { Frozen = true }) with { Real = true }; // memory encoder, steps down
+        yield return Of(new(512, 512, 4, 16, 3, 2, 1) { Frozen = true }) with { Real = true };
+        yield return Of(new(256, 256, 16, 64, 3, 2, 1) { Frozen = true }) with { Real = true };
+        yield return Of(new(128, 128, 64, 256, 3, 2, 1) { Frozen = true }) with { Real = true };
         yield return Of(new(96, 64, 1, 64, 3, 1, 1) { Activation = Activation.Relu, Batch = 10 }) with { Real = true }; // VGGish, 5 s stereo
         yield return Of(new(48, 32, 64, 128, 3, 1, 1) { Activation = Activation.Relu, Batch = 10 }) with { Real = true };
         yield return Of(new(24, 16, 128, 256, 3, 1, 1) { Activation = Activation.Relu, Batch = 10 }) with { Real = true };
@@ -87,9 +93,9 @@ internal static class Conv2dCases
             Operands =
             [
                 new("x", OperandRole.Input, Shape(batch, s.Height, s.Width, s.Channels)),
-                new("weight", OperandRole.Input, [s.Outputs, s.Channels, s.Kernel, s.Kernel]),
+                new("weight", OperandRole.Input, [s.Outputs, s.Channels, s.Kernel, s.Kernel], Constant: s.Frozen),
                 new("y", OperandRole.Output, Shape(batch, s.OutputHeight, s.OutputWidth, s.Outputs), RowGap: s.GapY),
-                .. s.Bias ? [new Operand("bias", OperandRole.Input, [s.Outputs])] : Array.Empty<Operand>(),
+                .. s.Bias ? [new Operand("bias", OperandRole.Input, [s.Outputs], Constant: s.Frozen)] : Array.Empty<Operand>(),
                 .. s.ResidualImages > 0
                     ? [new Operand("residual", OperandRole.Input, Shape(s.ResidualImages, s.OutputHeight, s.OutputWidth, s.Outputs))]
                     : Array.Empty<Operand>(),
@@ -100,8 +106,9 @@ internal static class Conv2dCases
             Budget = ReferenceMath.SumBudget(patch, s.Activation),
             Bind = (device, t) =>
             {
-                var weights = Conv2d.Pack(
-                    device, device.Download(t[1]), s.Outputs, s.Bias ? device.Download(t[bias]) : [], s.Kernel, s.Stride, s.Padding);
+                var weights = s.Frozen
+                    ? Conv2d.Pack(device, device.Download(t[1]), s.Outputs, s.Bias ? device.Download(t[bias]) : [], s.Kernel, s.Stride, s.Padding)
+                    : Conv2d.Pack(device, t[1], s.Bias ? t[bias] : default, s.Stride, s.Padding);
                 return new OpCall(
                     () => Conv2d.Forward(device, t[0], weights, t[2], s.Activation, s.ResidualImages > 0 ? t[residual] : default), weights);
             },

@@ -1,30 +1,5 @@
 namespace AuralSam2.Kernels.Ops;
 
-/// <summary>A convolution's weights, re-laid for channel-last images: <c>[outputs, kernel row, kernel column, input channel]</c>.</summary>
-/// <param name="Matrix">The weight as a matrix, with its bias.</param>
-/// <param name="Channels">Input channels.</param>
-/// <param name="Kernel">Edge of the square kernel.</param>
-/// <param name="Stride">Step in both directions.</param>
-/// <param name="Padding">Zeros around the image.</param>
-public sealed record ConvWeights(PackedMatrix Matrix, int Channels, int Kernel, int Stride, int Padding) : IDisposable
-{
-    /// <summary>Output channels.</summary>
-    public int Outputs => Matrix.Outputs;
-
-    /// <summary>Extent of the result for an input extent.</summary>
-    public int OutputSize(int size) => ((size + (2 * Padding) - Kernel) / Stride) + 1;
-
-    /// <summary>The same for several neighbouring output pixels at once, where few output channels would leave vectors of the CPU half empty.</summary>
-    internal PackedMatrix? Widened { get; init; }
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        Matrix.Dispose();
-        Widened?.Dispose();
-    }
-}
-
 /// <summary>
 /// Convolution of channel-last images as a matrix product whose left operand is gathered on the way (implicit GEMM): patch embeddings,
 /// 1x1, 3x3, and kernels that step by their own size.
@@ -65,6 +40,25 @@ public static class Conv2d
         };
     }
 
+    /// <summary>Lays out a weight that is trained: its tensors are read now, and again by <see cref="ConvWeights.Refresh"/>.</summary>
+    /// <param name="device">Where it will run.</param>
+    /// <param name="weight"><c>[outputs, channels, kernel, kernel]</c>, dense; stays the caller's.</param>
+    /// <param name="bias"><c>[outputs]</c>, dense, or empty for none; stays the caller's.</param>
+    /// <param name="stride">Step.</param>
+    /// <param name="padding">Zeros around the image.</param>
+    /// <exception cref="ArgumentException">The sizes disagree.</exception>
+    public static ConvWeights Pack(Device device, Tensor weight, Tensor bias, int stride, int padding)
+    {
+        OpArguments.Require(
+            weight.Shape.Rank == 4 && weight.IsDense && weight.Length > 0 && weight.Shape[2] == weight.Shape[3] && stride > 0 && padding >= 0,
+            "Conv2d", $"weight {weight}");
+        var (outputs, kernel) = (weight.Shape[0], weight.Shape[3]);
+        if (kernel == 1) return new ConvWeights(device, weight, bias, channelLast: default, kernel, stride, padding);
+        var channelLast = device.AllocateTensor(outputs, kernel * kernel * weight.Shape[1]);
+        ToChannelLast(device, weight, channelLast);
+        return new ConvWeights(device, weight, bias, channelLast, kernel, stride, padding);
+    }
+
     /// <summary>Runs the convolution.</summary>
     /// <param name="device">Where it runs.</param>
     /// <param name="x"><c>[height, width, channels]</c> or <c>[batch, height, width, channels]</c>, dense.</param>
@@ -95,15 +89,38 @@ public static class Conv2d
             return;
         }
 
+        var record = device.Recording("Conv2d", y, [x, w.Weight, w.Bias, residual]);
+        if (record is not null && activation != Activation.None)
+        {
+            Forward(device, x, w, y, Activation.None, residual);
+            Elementwise.Map(device, y, y, activation);
+            return;
+        }
+
+        var gradient = record is null ? null : new Conv2dGradient(device, record, x, w, y, residual);
+        Run(device, "Conv2d", x, w, y, activation, residual);
+        record?.Commit(y, gradient!.Run);
+    }
+
+    /// <summary>The convolution alone, never recorded.</summary>
+    internal static void Run(Device device, string op, Tensor x, ConvWeights w, Tensor y, Activation activation = Activation.None, Tensor residual = default)
+    {
         using var timing = device.Time(
-            "Conv2d", Gemm.Flops(y.Rows, w.Matrix),
+            op, Gemm.Flops(y.Rows, w.Matrix),
             4.0 * (x.Length + y.Length + (residual.IsEmpty ? 0 : residual.Length) + ((double)w.Matrix.Inputs * w.Outputs)),
             $"{x.Shape} to {y.Shape} k {w.Kernel}");
         switch (device)
         {
             case CpuDevice cpu: Conv2dCpu.Run(cpu, x, w, y, activation, residual); break;
             case IlgpuDevice gpu: Conv2dGpu.Run(gpu, x, w, y, activation, residual); break;
-            default: throw device.Unsupported("Conv2d");
+            default: throw device.Unsupported(op);
         }
+    }
+
+    /// <summary>A weight <c>[outputs, channels, kernel, kernel]</c> as <c>[outputs, kernel * kernel * channels]</c>.</summary>
+    internal static void ToChannelLast(Device device, Tensor weight, Tensor channelLast)
+    {
+        var (outputs, channels, taps) = (weight.Shape[0], weight.Shape[1], weight.Shape[2] * weight.Shape[3]);
+        Transpose.Forward(device, weight.Reshape(outputs, channels, taps), channelLast.Reshape(outputs, taps, channels));
     }
 }

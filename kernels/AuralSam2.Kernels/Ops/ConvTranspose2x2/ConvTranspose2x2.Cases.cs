@@ -11,16 +11,17 @@ internal static class ConvTranspose2x2Cases
         yield return Of(3, 2, 16, 4, true, Activation.Gelu) with { Tiny = true };
         yield return Of(3, 5, 16, 4, true, Activation.Relu) with { Tiny = true }; // lines end within a tile
         yield return Of(3, 4, 6, 3, true, Activation.None) with { Tiny = true };
+        yield return Of(3, 4, 6, 5, true, Activation.Gelu, frozen: true) with { Tiny = true };
         yield return Of(1, 1, 1, 1, false, Activation.None);
         yield return Of(3, 9, 16, 8, true, Activation.Gelu);
         yield return Of(5, 70, 33, 17, true, Activation.None); // rows longer than a block
         yield return Of(4, 8, 12, 24, false, Activation.Relu);
 
-        yield return Of(64, 64, 256, 64, true, Activation.None) with { Real = true };
-        yield return Of(128, 128, 64, 32, true, Activation.Gelu) with { Real = true };
+        yield return Of(64, 64, 256, 64, true, Activation.None, frozen: true) with { Real = true };
+        yield return Of(128, 128, 64, 32, true, Activation.Gelu, frozen: true) with { Real = true };
     }
 
-    private static OpCase Of(int height, int width, int channels, int outputs, bool residual, Activation activation)
+    private static OpCase Of(int height, int width, int channels, int outputs, bool residual, Activation activation, bool frozen = false)
     {
         int[] result = [2 * height, 2 * width, outputs];
         var (inputs, values) = ((double)height * width * channels, 4.0 * height * width * outputs);
@@ -32,8 +33,8 @@ internal static class ConvTranspose2x2Cases
             Operands =
             [
                 new("x", OperandRole.Input, [height, width, channels]),
-                new("weight", OperandRole.Input, [channels, outputs, 2, 2]),
-                new("bias", OperandRole.Input, [outputs]),
+                new("weight", OperandRole.Input, [channels, outputs, 2, 2], Constant: frozen),
+                new("bias", OperandRole.Input, [outputs], Constant: frozen),
                 new("y", OperandRole.Output, result),
                 .. residual ? [new Operand("residual", OperandRole.Input, result)] : Array.Empty<Operand>(),
             ],
@@ -42,7 +43,9 @@ internal static class ConvTranspose2x2Cases
             Budget = ReferenceMath.SumBudget(channels),
             Bind = (device, t) =>
             {
-                var weights = ConvTranspose2x2.Pack(device, device.Download(t[1]), channels, device.Download(t[2]));
+                var weights = frozen
+                    ? ConvTranspose2x2.Pack(device, device.Download(t[1]), channels, device.Download(t[2]))
+                    : ConvTranspose2x2.Pack(device, t[1], t[2]);
                 return new OpCall(() => ConvTranspose2x2.Forward(device, t[0], weights, t[3], residual ? t[4] : default, activation), weights);
             },
             Reference = v =>

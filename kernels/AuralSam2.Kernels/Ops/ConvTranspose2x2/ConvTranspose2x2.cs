@@ -1,21 +1,5 @@
 namespace AuralSam2.Kernels.Ops;
 
-/// <summary>Weights of a 2x2 stride-2 transposed convolution: one matrix for each of the two output rows that an input row makes.</summary>
-/// <param name="Upper">Output row 2y: <c>[2 * outputs, channels]</c>, left pixel first.</param>
-/// <param name="Lower">Output row 2y + 1.</param>
-public sealed record ConvTransposeWeights(PackedMatrix Upper, PackedMatrix Lower) : IDisposable
-{
-    /// <summary>Output channels.</summary>
-    public int Outputs => Upper.Outputs / 2;
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        Upper.Dispose();
-        Lower.Dispose();
-    }
-}
-
 /// <summary>
 /// Transposed convolution, kernel 2, stride 2: every input pixel becomes a 2x2 block of its own. As matrix products: an input row times
 /// <c>Upper</c> is output row 2y, already in place, because the two pixels of an input pixel are neighbours in memory.
@@ -48,7 +32,22 @@ public static class ConvTranspose2x2
             rows[dy] = Gemm.Pack(device, matrix, 2 * outputs, biasTwice);
         }
 
-        return new ConvTransposeWeights(rows[0], rows[1]);
+        var kept = weight.ToArray();
+        return new ConvTransposeWeights(rows[0], rows[1], () => Conv2d.Pack(device, kept, channels, [], kernel: 2, stride: 2, padding: 0));
+    }
+
+    /// <summary>Lays out a weight that is trained: its tensors are read now, and again by <see cref="ConvTransposeWeights.Refresh"/>.</summary>
+    /// <param name="device">Where it will run.</param>
+    /// <param name="weight"><c>[channels, outputs, 2, 2]</c>, dense; stays the caller's.</param>
+    /// <param name="bias"><c>[outputs]</c>, dense; stays the caller's.</param>
+    /// <exception cref="ArgumentException">The sizes disagree.</exception>
+    public static ConvTransposeWeights Pack(Device device, Tensor weight, Tensor bias)
+    {
+        OpArguments.Require(
+            weight.Shape.Rank == 4 && weight.IsDense && weight.Length > 0 && weight.Shape[2] == 2 && weight.Shape[3] == 2 &&
+            bias.IsDense && bias.Length == weight.Shape[1],
+            "ConvTranspose2x2", $"weight {weight}, bias {bias}");
+        return new ConvTransposeWeights(device, weight, bias);
     }
 
     /// <summary>Runs the convolution.</summary>
@@ -69,6 +68,50 @@ public static class ConvTranspose2x2
         OpArguments.Require(
             residual.IsEmpty || (residual.Shape == y.Shape && residual.IsDense),
             "ConvTranspose2x2", $"residual {residual} for y {y}");
+        var record = device.Recording("ConvTranspose2x2", y, [x, weights.Weight, weights.Bias, residual]);
+        if (record is null)
+        {
+            Run(device, x, weights, y, residual, activation);
+            return;
+        }
+
+        if (activation != Activation.None)
+        {
+            Forward(device, x, weights, y, residual);
+            Elementwise.Map(device, y, y, activation);
+            return;
+        }
+
+        Record(device, record, x, weights, y, residual);
+    }
+
+    /// <summary>
+    /// The gradient is that of the convolution turned round: it takes dy, kernel 2 and stride 2, to dx, and its weight is the same.
+    /// </summary>
+    private static void Record(Device device, TapeRecord record, Tensor x, ConvTransposeWeights weights, Tensor y, Tensor residual)
+    {
+        var (wantsX, wantsResidual) = (record.Wants(x), record.Wants(residual));
+        var (wantsWeight, wantsBias) = (record.Wants(weights.Weight), record.Wants(weights.Bias));
+        var before = wantsWeight ? record.Save(x) : default;
+        Run(device, x, weights, y, residual, Activation.None);
+        record.Commit(y, () =>
+        {
+            var dy = record.Gradient(y);
+            if (wantsBias) RowSum.Run(device, dy, record.Gradient(weights.Bias).Reshape(1, weights.Outputs));
+            if (wantsWeight) Conv2dGradient.AddToWeight(device, before, dy, record.Gradient(weights.Weight), stride: 2, padding: 0);
+            if (wantsX)
+            {
+                var dx = record.Gradient(x);
+                Conv2d.Run(device, "ConvTranspose2x2.Gradient", dy, weights.Adjoint, dx, residual: dx);
+            }
+
+            record.Keeps = wantsResidual && residual.IsSameAs(y);
+            if (wantsResidual && !record.Keeps) Elementwise.Accumulate(device, dy, record.Gradient(residual));
+        });
+    }
+
+    private static void Run(Device device, Tensor x, ConvTransposeWeights weights, Tensor y, Tensor residual, Activation activation)
+    {
         using var timing = device.Time(
             "ConvTranspose2x2", 2 * Gemm.Flops(x.Rows, weights.Upper),
             4.0 * (x.Length + y.Length + (residual.IsEmpty ? 0 : residual.Length) + (4.0 * x.Columns * weights.Outputs)),

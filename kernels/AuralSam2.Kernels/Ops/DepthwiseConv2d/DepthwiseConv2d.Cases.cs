@@ -15,6 +15,7 @@ internal static class DepthwiseConv2dCases
         yield return Of(0, 3, 19, 4, 3) with { Tiny = true }; // two GPU runs of eight pixels and three more
         yield return Of(0, 1, 3, 5, 3) with { Tiny = true }; // one run
         yield return Of(0, 4, 9, 6, 7, Activation.Gelu) with { Tiny = true };
+        yield return Of(0, 4, 9, 6, 3, frozen: true) with { Tiny = true };
         yield return Of(2, 3, 10, 8, 5, Activation.Relu) with { Tiny = true };
         yield return Of(0, 8, 17, 4, 7, Activation.Sigmoid) with { Tiny = true };
         yield return Of(0, 2, 12, 4, 9) with { Tiny = true }; // three blocks of taps
@@ -28,7 +29,7 @@ internal static class DepthwiseConv2dCases
         yield return Of(5, 64, 64, 1024, 3, Activation.Gelu) with { Real = true }; // AuralFuser, 5 frames
     }
 
-    private static OpCase Of(int batch, int height, int width, int channels, int kernel, Activation activation = Activation.None)
+    private static OpCase Of(int batch, int height, int width, int channels, int kernel, Activation activation = Activation.None, bool frozen = false)
     {
         int[] shape = batch == 0 ? [height, width, channels] : [batch, height, width, channels];
         var length = (double)Math.Max(1, batch) * height * width * channels;
@@ -40,8 +41,8 @@ internal static class DepthwiseConv2dCases
             Operands =
             [
                 new("x", OperandRole.Input, shape),
-                new("weight", OperandRole.Input, [channels, kernel, kernel]),
-                new("bias", OperandRole.Input, [channels]),
+                new("weight", OperandRole.Input, [channels, 1, kernel, kernel], Constant: frozen),
+                new("bias", OperandRole.Input, [channels], Constant: frozen),
                 new("y", OperandRole.Output, shape),
             ],
             Flops = 2 * length * kernel * kernel,
@@ -49,8 +50,10 @@ internal static class DepthwiseConv2dCases
             Budget = ReferenceMath.SumBudget(kernel * kernel),
             Bind = (device, t) =>
             {
-                var weights = DepthwiseConv2d.Pack(device, device.Download(t[1]), device.Download(t[2]));
-                return new OpCall(() => DepthwiseConv2d.Forward(device, t[0], weights, t[3], activation), weights.Taps.Buffer, weights.Bias.Buffer);
+                var weights = frozen
+                    ? DepthwiseConv2d.Pack(device, device.Download(t[1]), device.Download(t[2]))
+                    : DepthwiseConv2d.Pack(device, t[1], t[2]);
+                return new OpCall(() => DepthwiseConv2d.Forward(device, t[0], weights, t[3], activation), weights);
             },
             Reference = v =>
             {
