@@ -31,5 +31,6 @@ public static class OpRegistry
         .. SelectCases.All(),
         .. GatherCases.All(),
         .. MaskLossCases.All(),
+        .. InfoNceCases.All(),
     ];
 }
