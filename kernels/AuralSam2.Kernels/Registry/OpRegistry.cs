@@ -34,5 +34,6 @@ public static class OpRegistry
         .. MaskLossCases.All(),
         .. AdamWCases.All(),
         .. SquareSumCases.All(),
+        .. InfoNceCases.All(),
     ];
 }
