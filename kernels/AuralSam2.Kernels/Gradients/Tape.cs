@@ -29,6 +29,7 @@ public sealed class Tape : IDisposable
     private readonly List<(Tensor Original, Tensor Copy)> saved = [];
     private Arena.Lease? lease;
     private bool recording;
+    private ulong dropouts;
 
     /// <summary>Makes an empty tape for a device.</summary>
     public Tape(Device device)
@@ -87,6 +88,12 @@ public sealed class Tape : IDisposable
         ? new Tensor(shadow.Gradients, tensor.Offset, tensor.Shape, tensor.RowStride)
         : throw new InvalidOperationException($"no gradient reaches a tensor {tensor}: follow it first");
 
+    /// <summary>
+    /// A key for the <see cref="DropoutMask"/> of the next op that drops values: of the plan's seed and of how many came before in this
+    /// recording.
+    /// </summary>
+    internal ulong NextDropoutKey() => DropoutMask.Mix(Dropout.Seed, dropouts++);
+
     /// <summary>Whether a tensor lies where gradients are kept.</summary>
     public bool HasGradient(Tensor tensor) => shadows.ContainsKey(tensor.Buffer);
 
@@ -131,6 +138,7 @@ public sealed class Tape : IDisposable
         saved.Clear();
         held.Clear();
         SavedBytes = 0;
+        dropouts = 0;
         lease?.Dispose();
         lease = null;
         foreach (var (buffer, shadow) in shadows)

@@ -10,7 +10,10 @@ internal static unsafe class AttentionCpu
     private const int KeyBlockFloats = 96 << 10;
 
     /// <summary>Softmax attention, or, with a <paramref name="linearScale"/>, the plain product (scale q k^T) v.</summary>
-    public static void Run(CpuDevice device, Tensor q, Tensor k, Tensor v, Tensor y, int heads, int batch, float? linearScale = null)
+    /// <remarks>The log-sums of the softmaxes go to <paramref name="logSums"/> <c>[batch * heads, queries]</c> where it is given.</remarks>
+    public static void Run(
+        CpuDevice device, Tensor q, Tensor k, Tensor v, Tensor y, int heads, int batch, float? linearScale = null,
+        AttentionDropout dropout = default, Tensor logSums = default)
     {
         if (q.Rows == 0) return;
         var (d, dv) = (q.Columns / heads, v.Columns / heads);
@@ -60,6 +63,9 @@ internal static unsafe class AttentionCpu
                 HeadDim = d,
                 ValueDim = dv,
                 LinearScale = linearScale ?? 0,
+                Dropout = dropout,
+                FirstRow = ((long)sequence * queries) + first,
+                LogSums = logSums.IsEmpty ? null : logSums.Pointer + ((nint)sequence * queries) + first,
                 Output = scratch,
                 Scores = gathered + (FlashTile.MaxQueries * (nint)dPadded),
             });
@@ -70,7 +76,7 @@ internal static unsafe class AttentionCpu
     }
 
     /// <summary>Copies rows and clears their padding.</summary>
-    private static void CopyPadded(int rows, int columns, float* source, nint strideSource, float* target, int strideTarget)
+    public static void CopyPadded(int rows, int columns, float* source, nint strideSource, float* target, int strideTarget)
     {
         for (var i = 0; i < rows; i++)
         {
