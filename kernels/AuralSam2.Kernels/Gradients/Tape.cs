@@ -28,8 +28,8 @@ public sealed class Tape : IDisposable
     private readonly List<TapeRecord> records = [];
     private readonly List<(Tensor Original, Tensor Copy)> saved = [];
     private Arena.Lease? lease;
-    private ulong dropouts;
     private bool recording;
+    private ulong dropouts;
 
     /// <summary>Makes an empty tape for a device.</summary>
     public Tape(Device device)
@@ -88,6 +88,12 @@ public sealed class Tape : IDisposable
     public Tensor Gradient(Tensor tensor) => shadows.TryGetValue(tensor.Buffer, out var shadow)
         ? new Tensor(shadow.Gradients, tensor.Offset, tensor.Shape, tensor.RowStride)
         : throw new InvalidOperationException($"no gradient reaches a tensor {tensor}: follow it first");
+
+    /// <summary>
+    /// A key for the <see cref="DropoutMask"/> of the next op that drops values: of the plan's seed and of how many came before in this
+    /// recording.
+    /// </summary>
+    internal ulong NextDropoutKey() => DropoutMask.Mix(Dropout.Seed, dropouts++);
 
     /// <summary>Whether a tensor lies where gradients are kept.</summary>
     public bool HasGradient(Tensor tensor) => shadows.ContainsKey(tensor.Buffer);
@@ -228,14 +234,6 @@ public sealed class Tape : IDisposable
         var room = store.Rent(dims);
         SavedBytes += room.Length * sizeof(float);
         return room;
-    }
-
-    /// <summary>The key of the step's next dropout: different for every seed and place, the same when the step is repeated.</summary>
-    internal ulong NextDropoutKey()
-    {
-        var z = Dropout.Seed + (++dropouts * 0xD1342543DE82EF95);
-        z = (z ^ (z >> 32)) * 0xDABA0B6EB09322E3;
-        return z ^ (z >> 32);
     }
 
     internal void Add(TapeRecord record) => records.Add(record);

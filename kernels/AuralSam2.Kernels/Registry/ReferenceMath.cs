@@ -78,8 +78,9 @@ internal static class ReferenceMath
         return y;
     }
 
-    /// <summary>softmax(q . k / sqrt d) v of one query of one head.</summary>
-    public static double[] Attend(double[] q, IReadOnlyList<double[]> keys, IReadOnlyList<double[]> values)
+    /// <summary>softmax(q . k / sqrt d) v of one query of one head, each weight times a dropout's factor where there is one.</summary>
+    public static double[] Attend(
+        double[] q, IReadOnlyList<double[]> keys, IReadOnlyList<double[]> values, Func<int, double>? dropout = null)
     {
         var scores = keys.Select(k => Dot(q, k) / Math.Sqrt(q.Length)).ToArray();
         var top = scores.Max();
@@ -87,7 +88,7 @@ internal static class ReferenceMath
         var sum = weights.Sum();
         var y = new double[values[0].Length];
         for (var k = 0; k < weights.Length; k++)
-            for (var c = 0; c < y.Length; c++) y[c] += weights[k] / sum * values[k][c];
+            for (var c = 0; c < y.Length; c++) y[c] += weights[k] / sum * (dropout?.Invoke(k) ?? 1) * values[k][c];
         return y;
     }
 

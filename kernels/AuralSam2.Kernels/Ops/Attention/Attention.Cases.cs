@@ -16,12 +16,16 @@ internal sealed record AttentionShape(int Queries, int Keys, int Heads, int Head
     /// <summary>Values of q are this large: scores then reach far beyond what a naive exponential survives.</summary>
     public double Scale { get; init; } = 1;
 
+    /// <summary>Share of the probabilities that are dropped.</summary>
+    public float Dropout { get; init; }
+
     /// <summary>When not 0: the error to allow instead of that of the two sums.</summary>
     public double Budget { get; init; }
 
     public override string ToString() =>
         $"{(Batch == 0 ? "" : $"{Batch} x ")}{Queries} queries, {Keys} keys, {Heads} heads of {HeadDim}" +
-        $"{(ValueDim == HeadDim ? "" : $", values of {ValueDim}")}{(Gap == 0 ? "" : ", strided")}{(Scale == 1 ? "" : $", q to {Scale}")}";
+        $"{(ValueDim == HeadDim ? "" : $", values of {ValueDim}")}{(Gap == 0 ? "" : ", strided")}{(Scale == 1 ? "" : $", q to {Scale}")}" +
+        $"{(Dropout == 0 ? "" : $", dropout {Dropout}")}";
 }
 
 /// <summary>Attention of sequences: all head dimensions of the model, ragged queries and keys, and the flow from key block to key block.</summary>
@@ -49,6 +53,9 @@ internal static class AttentionCases
         yield return Of(new(2, 150, 1, 132) { ValueDim = 4 }) with { Tiny = true }; // wide queries in the kernel for narrow values; splits
         yield return Of(new(2, 9, 1, 8) { ValueDim = 272 }) with { Tiny = true }; // several passes over values, few channels of queries
         yield return Of(new(5, 70, 1, 8) { Scale = 200, Budget = 1e-4 }) with { Tiny = true }; // scores of several hundred
+        yield return Of(new(6, 70, 2, 8) { Batch = 2, Gap = 2, ValueDim = 12, Dropout = 0.3f });
+        yield return Of(new(100, 520, 1, 12) { Dropout = 0.1f }); // several blocks of queries, several runs of keys
+        yield return Of(new(700, 9, 1, 8) { Batch = 2, Gap = 3 }); // several runs of queries
         yield return Of(new(65, 65, 2, 16) { Gap = 64 });
         yield return Of(new(17, 97, 2, 32) { Batch = 2 });
         yield return Of(new(66, 131, 3, 56) { Gap = 1 });
@@ -80,6 +87,7 @@ internal static class AttentionCases
         var (channels, valueChannels) = (s.Heads * s.HeadDim, s.Heads * s.ValueDim);
         int[] Shape(int rows, int columns) => s.Batch == 0 ? [rows, columns] : [s.Batch, rows, columns];
         var batch = Math.Max(1, s.Batch);
+        var dropout = s.Dropout == 0 ? default : AttentionDropout.Of(key: 5, s.Dropout);
         return new OpCase
         {
             Op = "Attention",
@@ -94,7 +102,7 @@ internal static class AttentionCases
             Flops = Attention.Flops((double)batch * s.Queries, s.Keys, channels, valueChannels),
             Bytes = 4.0 * batch * (channels + valueChannels) * ((double)s.Queries + s.Keys),
             Budget = s.Budget > 0 ? s.Budget : ReferenceMath.SumBudget(s.Keys) + ReferenceMath.SumBudget(s.HeadDim),
-            Bind = (device, t) => new OpCall(() => Attention.Forward(device, t[0], t[1], t[2], t[3], s.Heads)),
+            Bind = (device, t) => new OpCall(() => Attention.Forward(device, t[0], t[1], t[2], t[3], s.Heads, dropout)),
             Reference = v =>
             {
                 for (var b = 0; b < batch; b++)
@@ -107,7 +115,8 @@ internal static class AttentionCases
                         var values = Enumerable.Range(0, s.Keys).Select(r => Head(v[2], s.Keys, r, s.ValueDim)).ToArray();
                         for (var r = 0; r < s.Queries; r++)
                         {
-                            var y = ReferenceMath.Attend(Head(v[0], s.Queries, r, s.HeadDim), keys, values);
+                            var y = ReferenceMath.Attend(
+                                Head(v[0], s.Queries, r, s.HeadDim), keys, values, key => dropout.FactorOf((((b * s.Heads) + h) * s.Queries) + r, key));
                             y.CopyTo(v[3], ((((b * s.Queries) + r) * s.Heads) + h) * s.ValueDim);
                         }
                     }

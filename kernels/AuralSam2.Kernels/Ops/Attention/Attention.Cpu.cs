@@ -19,7 +19,10 @@ internal static unsafe class AttentionCpu
     private const long SmallWork = 1 << 18;
 
     /// <summary>Softmax attention, or, with a <paramref name="linearScale"/>, the plain product (scale q k^T) v.</summary>
-    public static void Run(CpuDevice device, Tensor q, Tensor k, Tensor v, Tensor y, int heads, int batch, float? linearScale = null)
+    /// <remarks>The log-sums of the softmaxes go to <paramref name="logSums"/> <c>[batch * heads, queries]</c> where it is given.</remarks>
+    public static void Run(
+        CpuDevice device, Tensor q, Tensor k, Tensor v, Tensor y, int heads, int batch, float? linearScale = null,
+        AttentionDropout dropout = default, Tensor logSums = default)
     {
         if (q.Rows == 0) return;
         var (d, dv) = (q.Columns / heads, v.Columns / heads);
@@ -29,7 +32,7 @@ internal static unsafe class AttentionCpu
         var packedFloats = checked((int)((long)FlashTile.Padded(keys) * d));
         if (queries <= FewQueries && packedFloats <= KeyBlockFloats && dv == dvPadded && batch * heads >= device.Threads)
         {
-            RunFewQueries(device, q, k, v, y, heads, batch, keyBlock, linearScale ?? 0);
+            RunFewQueries(device, q, k, v, y, heads, batch, keyBlock, linearScale ?? 0, dropout, logSums);
             return;
         }
 
@@ -76,6 +79,9 @@ internal static unsafe class AttentionCpu
                 HeadDim = d,
                 ValueDim = dv,
                 LinearScale = linearScale ?? 0,
+                Dropout = dropout,
+                FirstRow = ((long)sequence * queries) + first,
+                LogSums = logSums.IsEmpty ? null : logSums.Pointer + ((nint)sequence * queries) + first,
                 Output = inPlace ? target : scratch,
                 StrideOutput = inPlace ? y.RowStride : dvPadded,
                 Scores = gathered + (FlashTile.MaxQueries * (nint)dPadded),
@@ -86,7 +92,8 @@ internal static unsafe class AttentionCpu
 
     /// <summary>A head of a sequence is an item. The same blocks in the same order as with many queries: the same bits.</summary>
     private static void RunFewQueries(
-        CpuDevice device, Tensor q, Tensor k, Tensor v, Tensor y, int heads, int batch, int keyBlock, float linearScale)
+        CpuDevice device, Tensor q, Tensor k, Tensor v, Tensor y, int heads, int batch, int keyBlock, float linearScale, AttentionDropout dropout,
+        Tensor logSums)
     {
         var (d, dv) = (q.Columns / heads, v.Columns / heads);
         var (queries, keys) = (q.Rows / batch, k.Rows / batch);
@@ -120,6 +127,9 @@ internal static unsafe class AttentionCpu
                     HeadDim = d,
                     ValueDim = dv,
                     LinearScale = linearScale,
+                    Dropout = dropout,
+                    FirstRow = (long)sequence * queries,
+                    LogSums = logSums.IsEmpty ? null : logSums.Pointer + ((nint)sequence * queries),
                     Output = scratch,
                     StrideOutput = dv,
                     Scores = scores,
@@ -144,7 +154,7 @@ internal static unsafe class AttentionCpu
     }
 
     /// <summary>Copies rows and clears their padding.</summary>
-    private static void CopyPadded(int rows, int columns, float* source, nint strideSource, float* target, int strideTarget)
+    public static void CopyPadded(int rows, int columns, float* source, nint strideSource, float* target, int strideTarget)
     {
         for (var i = 0; i < rows; i++)
         {

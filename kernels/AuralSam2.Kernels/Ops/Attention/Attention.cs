@@ -16,8 +16,15 @@ public static class Attention
     /// <param name="heads">
     /// Number of heads; head h owns columns h * d .. (h + 1) * d - 1 of q and k, and h * dv .. (h + 1) * dv - 1 of v and y.
     /// </param>
+    /// <param name="dropout">
+    /// Whether probabilities are dropped, at the rate of the tape's <see cref="Tape.Dropout"/>, while a tape records.
+    /// </param>
     /// <exception cref="ArgumentException">The shapes disagree, or there are no keys.</exception>
-    public static void Forward(Device device, Tensor q, Tensor k, Tensor v, Tensor y, int heads)
+    public static void Forward(Device device, Tensor q, Tensor k, Tensor v, Tensor y, int heads, bool dropout = false) =>
+        Forward(device, q, k, v, y, heads, dropout && device.Tape is { Dropout.Rate: > 0 } tape ? AttentionDropout.Next(tape) : default);
+
+    /// <summary>Attention with a given dropout, whether a tape records or not.</summary>
+    internal static void Forward(Device device, Tensor q, Tensor k, Tensor v, Tensor y, int heads, AttentionDropout dropout)
     {
         OpArguments.Require(
             heads > 0 && q.Columns % heads == 0 && k.Columns == q.Columns && v.Columns % heads == 0 && y.Columns == v.Columns,
@@ -28,6 +35,32 @@ public static class Attention
         OpArguments.Require(q.Shape.Rank == 2 || q.Shape[0] == k.Shape[0], "Attention", $"batches of q {q} and k {k}");
         var batch = q.Shape.Rank == 3 ? q.Shape[0] : 1;
         OpArguments.Require(batch == 0 || k.Rows / batch > 0, "Attention", $"no keys: {k}");
+        var record = device.Recording("Attention", y, [q, k, v]);
+        if (record is null)
+        {
+            Run(device, q, k, v, y, heads, dropout);
+            return;
+        }
+
+        var (wantsQ, wantsK, wantsV) = (record.Wants(q), record.Wants(k), record.Wants(v));
+        Tensor savedQ = record.Save(q), savedK = record.Save(k), savedV = record.Save(v);
+        var logSums = batch == 0 ? default : record.Reserve(batch * heads, q.Rows / batch);
+        Run(device, q, k, v, y, heads, dropout, logSums);
+        var saved = wantsQ || wantsK ? record.SaveResult(y) : y;
+        record.Commit(y, () =>
+        {
+            var operands = new AttentionGradientOperands(
+                record.Gradient(y), savedQ, savedK, savedV, saved, logSums, wantsQ ? record.Gradient(q) : default,
+                wantsK ? record.Gradient(k) : default, wantsV ? record.Gradient(v) : default, heads);
+            AttentionGradient.Run(device, "Attention", operands with { Dropout = dropout });
+        });
+    }
+
+    /// <summary>Computes, and writes the log-sums <c>[batch * heads, queries]</c> where they are asked for; never recorded.</summary>
+    internal static void Run(
+        Device device, Tensor q, Tensor k, Tensor v, Tensor y, int heads, AttentionDropout dropout = default, Tensor logSums = default)
+    {
+        var batch = q.Shape.Rank == 3 ? q.Shape[0] : 1;
         int d = q.Columns / heads, dv = v.Columns / heads;
         using var timing = device.Time(
             "Attention", Flops(q.Rows, batch == 0 ? 0 : k.Rows / batch, q.Columns, v.Columns),
@@ -35,7 +68,7 @@ public static class Attention
             $"q {q.Rows} k {k.Rows} h {heads} d {d}{(dv == d ? "" : $" v {dv}")}");
         switch (device)
         {
-            case CpuDevice cpu: AttentionCpu.Run(cpu, q, k, v, y, heads, batch); break;
+            case CpuDevice cpu: AttentionCpu.Run(cpu, q, k, v, y, heads, batch, dropout: dropout, logSums: logSums); break;
             case IlgpuDevice gpu: AttentionGpu.Run(gpu, q, k, v, y, heads, batch); break;
             default: throw device.Unsupported("Attention");
         }

@@ -51,6 +51,13 @@ internal static unsafe class FlashTile
         /// <summary>When not 0: no softmax, the scores times this factor are the weights.</summary>
         public float LinearScale;
 
+        /// <summary>When it is on: weights are dropped after the sum of the softmax is taken. Row 0 of the block has the number FirstRow.</summary>
+        public AttentionDropout Dropout;
+        public long FirstRow;
+
+        /// <summary>Optional <c>[Queries]</c>: the binary logarithm of each softmax's sum, for the gradient.</summary>
+        public float* LogSums;
+
         /// <summary>Result <c>[Queries padded to a tile, Padded(ValueDim)]</c>.</summary>
         public float* Output;
         public nint StrideOutput;
@@ -97,7 +104,7 @@ internal static unsafe class FlashTile
 
     /// <summary>Four rows become four columns.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Transpose4(float* r0, float* r1, float* r2, float* r3, int n, float* target, nint stride)
+    public static void Transpose4(float* r0, float* r1, float* r2, float* r3, int n, float* target, nint stride)
     {
         var k = 0;
         for (; k + 4 <= n; k += 4, target += 4 * stride)
@@ -164,13 +171,19 @@ internal static unsafe class FlashTile
 
                 var correction = Exponentials<S, V>(b.Scores + ((nint)i * padded), count, padded, scale, ref maxima[i], ref sums[i]);
                 if (k0 > 0 && correction != 1f) ScaleRow<S, V>(b.Output + (i * b.StrideOutput), columns, correction);
+                if (b.Dropout.IsOn) Drop(b, i, k0, count, b.Scores + ((nint)i * padded));
             }
 
             WeightedSum<S, V>(b, rows, padded, b.V + ((nint)k0 * b.StrideV), count, accumulate: k0 > 0);
         }
 
         for (var i = 0; i < b.Queries && b.LinearScale == 0; i++) ScaleRow<S, V>(b.Output + (i * b.StrideOutput), columns, 1f / sums[i]);
+        for (var i = 0; i < b.Queries && b.LogSums != null; i++) b.LogSums[i] = maxima[i] + MathF.Log2(sums[i]);
     }
+
+    private static void Drop(in Block b, int query, int firstKey, int count, float* weights) =>
+        DropoutMask.Apply(
+            b.Dropout.Key, ((ulong)(b.FirstRow + query) << 32) + (uint)firstKey, count, b.Dropout.Threshold, b.Dropout.Factor, weights);
 
     /// <summary>Scores[rows, padded] = Q K^T.</summary>
     private static void Scores<S, V>(in Block b, int rows, float* keys, int padded)

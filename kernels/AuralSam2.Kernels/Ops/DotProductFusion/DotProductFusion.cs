@@ -20,6 +20,28 @@ public static class DotProductFusion
             q.Shape.Rank == 2 && k.Columns == q.Columns && v.Shape == k.Shape && y.Shape == q.Shape && k.Rows > 0,
             "DotProductFusion", $"q {q}, k {k}, v {v}, y {y}");
         OpArguments.Require(scale > 0 && float.IsFinite(scale), "DotProductFusion", $"scale {scale}");
+        var record = device.Recording("DotProductFusion", y, [q, k, v]);
+        if (record is null)
+        {
+            Run(device, q, k, v, y, scale);
+            return;
+        }
+
+        // A few sounds meet many pixels: the products of attention's gradient, without its softmax, are the cheapest association.
+        var (wantsQ, wantsK, wantsV) = (record.Wants(q), record.Wants(k), record.Wants(v));
+        Tensor savedQ = record.Save(q), savedK = record.Save(k), savedV = record.Save(v);
+        Run(device, q, k, v, y, scale);
+        record.Commit(y, () =>
+        {
+            var operands = new AttentionGradientOperands(
+                record.Gradient(y), savedQ, savedK, savedV, Y: default, LogSums: default, wantsQ ? record.Gradient(q) : default,
+                wantsK ? record.Gradient(k) : default, wantsV ? record.Gradient(v) : default, Heads: 1);
+            AttentionGradient.Run(device, "DotProductFusion", operands with { LinearScale = scale });
+        });
+    }
+
+    private static void Run(Device device, Tensor q, Tensor k, Tensor v, Tensor y, float scale)
+    {
         using var timing = device.Time(
             "DotProductFusion", Attention.Flops(q.Rows, k.Rows, q.Columns, v.Columns), 4.0 * ((2 * q.Length) + (2 * k.Length)),
             $"q {q.Rows} k {k.Rows} d {q.Columns}");

@@ -31,7 +31,7 @@ internal static class DropoutGpu
     {
         var (row, quad) = arguments.Walk.OfThisThread();
         if (quad.IsEmpty) return;
-        var index = ((ulong)(uint)row * (uint)arguments.X.Columns) + (uint)quad.First;
+        var index = ((ulong)(uint)row << 32) + (uint)quad.First;
         var (x, scale) = (arguments.X.Load(row, quad), arguments.Scale);
         var add = arguments.Add.Rows > 0 ? arguments.Add.Load(row, quad) : default;
         arguments.Y.Store(row, quad, new Float4(
