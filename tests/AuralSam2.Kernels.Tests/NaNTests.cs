@@ -53,8 +53,7 @@ public sealed class NaNTests : IDisposable
         var values = new float[x.Length];
         values[((2 * 12) + 6) * channels] = float.NaN;
         device.Upload(values, x);
-        var weights = DepthwiseConv2d.Pack(device, [.. Enumerable.Repeat(1f, 9 * channels)], new float[channels]);
-        using DeviceBuffer taps = weights.Taps.Buffer, bias = weights.Bias.Buffer;
+        using var weights = DepthwiseConv2d.Pack(device, [.. Enumerable.Repeat(1f, 9 * channels)], new float[channels]);
         DepthwiseConv2d.Forward(device, x, weights, y);
         var result = device.Download(y);
         for (var i = 0; i < result.Length; i++)

@@ -46,8 +46,7 @@ public sealed class AnyShapeTests : IDisposable
                 (device, result) =>
                 {
                     var taps = ((2 * half) + 1) * ((2 * half) + 1);
-                    var weights = DepthwiseConv2d.Pack(device, Values(channels * taps), Values(channels));
-                    using DeviceBuffer first = weights.Taps.Buffer, second = weights.Bias.Buffer;
+                    using var weights = DepthwiseConv2d.Pack(device, Values(channels * taps), Values(channels));
                     DepthwiseConv2d.Forward(device, Filled(device, result.Shape, (offset, 0)), weights, result);
                 }),
             iter: Tries, threads: 1);

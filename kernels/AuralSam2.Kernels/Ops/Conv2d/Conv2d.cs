@@ -121,6 +121,6 @@ public static class Conv2d
     internal static void ToChannelLast(Device device, Tensor weight, Tensor channelLast)
     {
         var (outputs, channels, taps) = (weight.Shape[0], weight.Shape[1], weight.Shape[2] * weight.Shape[3]);
-        Transpose.Forward(device, weight.Reshape(outputs, channels, taps), channelLast.Reshape(outputs, taps, channels));
+        WeightLayout.Transpose(device, weight.Reshape(outputs, channels, taps), channelLast.Reshape(outputs, taps, channels));
     }
 }

@@ -39,10 +39,7 @@ internal static unsafe class Conv2dGradientCpu
         if (patches.Length == 0) return;
         var pitch = (nint)grid.Width * grid.Channels;
         var lastLine = firstLine + (patches.Rows / grid.OutputWidth) - 1;
-        var (firstImage, lastImage) = (firstLine / grid.OutputHeight, lastLine / grid.OutputHeight);
-        // Of the first and the last image only the lines under these patches.
-        var first = (firstImage * grid.Height) + Math.Max(0, ((firstLine % grid.OutputHeight) * grid.Stride) - grid.Padding);
-        var end = (lastImage * grid.Height) + Math.Min(grid.Height, ((lastLine % grid.OutputHeight) * grid.Stride) - grid.Padding + grid.Kernel);
+        var (first, end) = grid.LinesUnder(firstLine, patches.Rows / grid.OutputWidth);
         device.Pool.For(Math.Max(0, end - first), (item, _) =>
         {
             var (image, line) = Math.DivRem(first + item, grid.Height);

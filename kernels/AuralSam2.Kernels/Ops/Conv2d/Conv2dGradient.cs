@@ -92,23 +92,25 @@ internal sealed class Conv2dGradient
         (int)Math.Clamp((device is CpuDevice ? CpuBlockFloats : GpuBlockFloats) / Math.Max(1, (long)grid.OutputWidth * grid.Inputs), 1, Math.Max(1, grid.Lines));
 
     /// <summary>Writes the patches of some output lines, zeros where they leave the image.</summary>
-    private static void Unfold(Device device, Tensor x, in ConvPatches grid, int firstLine, Tensor patches)
+    internal static void Unfold(Device device, Tensor x, in ConvPatches grid, int firstLine, Tensor patches)
     {
         using var timing = device.Time("Conv2d.Unfold", 0, 8.0 * patches.Length, $"{patches.Shape}");
         switch (device)
         {
             case CpuDevice cpu: Conv2dGradientCpu.Unfold(cpu, x, grid, firstLine, patches); break;
+            case IlgpuDevice gpu: Conv2dGradientGpu.Unfold(gpu, x, grid, firstLine, patches); break;
             default: throw device.Unsupported("Conv2d.Unfold");
         }
     }
 
     /// <summary>Adds the patches of some output lines to where they lie in the image.</summary>
-    private static void Fold(Device device, Tensor patches, in ConvPatches grid, int firstLine, Tensor x)
+    internal static void Fold(Device device, Tensor patches, in ConvPatches grid, int firstLine, Tensor x)
     {
         using var timing = device.Time("Conv2d.Fold", patches.Length, 4.0 * patches.Length, $"{patches.Shape}");
         switch (device)
         {
             case CpuDevice cpu: Conv2dGradientCpu.Fold(cpu, patches, grid, firstLine, x); break;
+            case IlgpuDevice gpu: Conv2dGradientGpu.Fold(gpu, patches, grid, firstLine, x); break;
             default: throw device.Unsupported("Conv2d.Fold");
         }
     }
@@ -132,6 +134,15 @@ internal readonly record struct ConvPatches(
 
     /// <summary>Length of a patch.</summary>
     public int Inputs => Kernel * Kernel * Channels;
+
+    /// <summary>Lines of the images, counted over all of them, that patches of some output lines can touch: from the first, up to the end.</summary>
+    public (int First, int End) LinesUnder(int firstLine, int count)
+    {
+        var last = firstLine + count - 1;
+        return (
+            (firstLine / OutputHeight * Height) + Math.Max(0, (firstLine % OutputHeight * Stride) - Padding),
+            (last / OutputHeight * Height) + Math.Min(Height, (last % OutputHeight * Stride) - Padding + Kernel));
+    }
 
     /// <summary>The patches of x whose products make y.</summary>
     public static ConvPatches Of(Tensor x, Tensor y, int kernel, int stride, int padding) => new(

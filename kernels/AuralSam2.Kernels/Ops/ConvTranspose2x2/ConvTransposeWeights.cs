@@ -79,7 +79,7 @@ public sealed class ConvTransposeWeights : ITrainable, IDisposable
         using var scope = device!.Scope();
         var (channels, outputs) = (Weight.Shape[0], Weight.Shape[1]);
         var turned = device.Rent(4 * outputs, channels); // [outputs, pixel of the block, channels]
-        Transpose.Forward(device, Weight.Reshape(channels, 4 * outputs), turned);
+        WeightLayout.Transpose(device, Weight.Reshape(channels, 4 * outputs), turned);
         var pixels = turned.Reshape(outputs, 4 * channels);
         for (var p = 0; p < 4; p++) device.CopyCore(pixels.SliceColumns(p * channels, channels), laid.At(p));
         for (var side = 0; side < 2; side++) device.CopyCore(Bias.Reshape(1, outputs), biasTwice.Slice(side, 1));

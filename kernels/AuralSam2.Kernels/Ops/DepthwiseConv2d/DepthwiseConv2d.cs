@@ -90,6 +90,7 @@ public static class DepthwiseConv2d
         switch (device)
         {
             case CpuDevice cpu: DepthwiseConv2dGradientCpu.Run(cpu, dy, x, turned, kernel, dx, taps); break;
+            case IlgpuDevice gpu: DepthwiseConv2dGradientGpu.Run(gpu, dy, x, turned, kernel, dx, taps); break;
             default: throw device.Unsupported("DepthwiseConv2d.Gradient");
         }
     }

@@ -35,7 +35,7 @@ public sealed class DepthwiseWeights : ITrainable, IDisposable
     public void Refresh()
     {
         if (Weight.IsEmpty) throw new InvalidOperationException($"a depthwise convolution of {Taps.Columns} channels is frozen");
-        Transpose.Forward(device!, Weight.Reshape(Taps.Columns, Taps.Rows), Taps);
+        WeightLayout.Transpose(device!, Weight.Reshape(Taps.Columns, Taps.Rows), Taps);
     }
 
     /// <inheritdoc/>
