@@ -16,6 +16,9 @@ public static class FixtureVerifier
     /// <summary>Error allowed where a whole clip has been tracked.</summary>
     private const double ClipBudget = 1e-4;
 
+    /// <summary>Error allowed in losses and their gradients.</summary>
+    private const double LossBudget = 1e-5;
+
     /// <summary>Verifies one file.</summary>
     /// <param name="device">Where the model runs.</param>
     /// <param name="path">A fixture: safetensors with the metadata kind, model and seed.</param>
@@ -25,7 +28,7 @@ public static class FixtureVerifier
     {
         using var fixture = new Fixture(path);
         if (fixture.Kind.Length == 0) throw new WeightsException($"{path}: this is no fixture: its metadata has no 'kind'");
-        var comparison = new StageComparison(fixture, device, fixture.Kind == "aural" ? ClipBudget : ModuleBudget);
+        var comparison = new StageComparison(fixture, device, fixture.Kind switch { "aural" => ClipBudget, "losses" => LossBudget, _ => ModuleBudget });
         try
         {
             switch (fixture.Kind)
@@ -34,6 +37,7 @@ public static class FixtureVerifier
                 case "mask_decoder": MaskDecoderFixture.Run(device, comparison, cancellation); break;
                 case "vggish": VggishFixture.Run(device, comparison); break;
                 case "aural": AuralFixture.Run(device, comparison, cancellation); break;
+                case "losses": LossesFixture.Run(device, comparison); break;
                 case "memory_modules": MemoryModulesFixture.Run(device, comparison); break;
                 default:
                     return new FixtureReport(

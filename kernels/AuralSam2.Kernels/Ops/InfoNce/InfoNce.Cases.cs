@@ -9,7 +9,7 @@ internal static class InfoNceCases
     {
         yield return Of(5, 3, 4) with { Tiny = true };
         yield return Of(7, 9, 16, labels: 3) with { Tiny = true };
-        yield return Of(1, 2, 3) with { Tiny = true };
+        yield return Of(2, 2, 3) with { Tiny = true };
         yield return Of(4, 6, 8, supervised: true) with { Tiny = true };
         yield return Of(3, 4, 5, labels: 100) with { Tiny = true }; // anchors without positives
         yield return Of(70, 93, 33, gap: 3);
