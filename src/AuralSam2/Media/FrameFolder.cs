@@ -59,7 +59,9 @@ public sealed class FrameFolder : IFrameSource
     {
     }
 
-    private static string[] List(string path)
+    /// <summary>The pictures of a folder in the order of their numbers; none is opened.</summary>
+    /// <exception cref="MediaException">There is no such folder, or it cannot be listed.</exception>
+    internal static string[] List(string path)
     {
         if (File.Exists(path)) throw new MediaException($"{path}: is a file; pass the folder of frames, or a video as --video");
         if (!Directory.Exists(path)) throw new MediaException($"{path}: no such folder; check the path");

@@ -18,10 +18,31 @@ public sealed class PillowResizeTests
     {
         var result = PillowResize.Bicubic(TestPictures.Noise(fromWidth, fromHeight), width, height);
         Assert.Equal((width, height), (result.Width, result.Height));
-        var hash = 0xcbf29ce484222325UL;
-        foreach (var value in result.Pixels) hash = unchecked((hash ^ value) * 0x100000001b3UL);
-        Assert.Equal(digest, hash);
+        Assert.Equal(digest, TestPictures.Digest(result.Pixels));
     }
+
+    /// <summary>The same, with <c>Image.BILINEAR</c> in colour and after <c>convert("L")</c>, and with <c>Image.NEAREST</c>.</summary>
+    [Theory]
+    [InlineData(37, 23, 64, 64, 0xa5daadca94d8f095, 0x90e1fff9213471d1, 0x37d512873670107b)]
+    [InlineData(300, 200, 97, 41, 0xadd4a1dbe5164701, 0xf04b38acbb32c836, 0x906158f10fdcd857)]
+    [InlineData(640, 360, 512, 1024, 0x0047c16c353f8a23, 0xa89306e0de86135c, 0xf17f7ebd331b7e52)]
+    [InlineData(5, 3, 1, 1, 0xd62bb618fbc1ff77, 0xaf63f74c86021a6d, 0xaf64004c860229b8)]
+    [InlineData(50, 40, 50, 80, 0xde9cd81c68b9428e, 0x3ba008f5263372a2, 0x5d793f76c54dc205)]
+    [InlineData(1, 1, 7, 5, 0xfdea31036be0e7b9, 0x0239481f20eb9cf8, 0x0239481f20eb9cf8)]
+    public void Every_bit_of_training_pictures_and_labels_is_that_of_Pillow(
+        int fromWidth, int fromHeight, int width, int height, ulong colour, ulong grey, ulong nearest)
+    {
+        var image = TestPictures.Noise(fromWidth, fromHeight);
+        var luma = GrayImage.LumaOf(image);
+        Assert.Equal(colour, TestPictures.Digest(PillowResize.Bilinear(image, width, height).Pixels));
+        Assert.Equal(grey, TestPictures.Digest(PillowResize.Bilinear(luma, width, height).Pixels));
+        Assert.Equal(nearest, TestPictures.Digest(PillowResize.Nearest(luma, width, height).Pixels));
+        Assert.Equal((width, height), (PillowResize.Nearest(luma, width, height).Width, PillowResize.Bilinear(luma, width, height).Height));
+    }
+
+    [Fact]
+    public void Luma_is_that_of_Pillow() =>
+        Assert.Equal(0xed5ee51187589d9b, TestPictures.Digest(GrayImage.LumaOf(TestPictures.Noise(300, 200)).Pixels));
 
     [Theory]
     [InlineData(31, 17, 64, 40)]

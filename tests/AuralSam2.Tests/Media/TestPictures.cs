@@ -14,6 +14,14 @@ internal static class TestPictures
         return new RgbImage(width, height, pixels);
     }
 
+    /// <summary>FNV-1a-64.</summary>
+    public static ulong Digest(ReadOnlySpan<byte> bytes)
+    {
+        var hash = 0xcbf29ce484222325UL;
+        foreach (var value in bytes) hash = unchecked((hash ^ value) * 0x100000001b3UL);
+        return hash;
+    }
+
     public static byte[] Encode(RgbImage image, string kind)
     {
         using var stream = new MemoryStream();
