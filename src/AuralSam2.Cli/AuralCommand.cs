@@ -86,6 +86,19 @@ internal static class AuralCommand
             "aural convert sam2.1_hiera_tiny.pt tiny.safetensors --dtype bf16 --force");
         AddExamples(
             root.Subcommands[5],
+            """
+            Writes into the folder of --out:
+              last.safetensors   everything that --resume goes on from; also weights for segment
+              best.safetensors   the same, of the epoch with the best validation score
+              log.jsonl          a line per step and per validation
+              curves.png         losses and scores
+
+            """,
+            "aural train --data datasets --dataset v1m --weights sam2_hiera_large.pt vggish-10086976.pth --out runs/v1m",
+            "aural train --resume --out runs/v1m",
+            "aural segment --video drums.mp4 --weights sam2_hiera_large.pt vggish-10086976.pth runs/v1m/best.safetensors");
+        AddExamples(
+            root.Subcommands[6],
             "",
             "aural profile segment --demo",
             "aural profile segment --demo --by module --depth 2",
@@ -101,6 +114,7 @@ internal static class AuralCommand
         new DevicesCommand(engine, streams),
         new InspectCommand(engine, streams),
         new ConvertCommand(engine, streams, cancellation),
+        new TrainCommand(engine, streams, cancellation),
     ];
 
     private static void AddExamples(Command command, string notes, params string[] examples)

@@ -35,6 +35,7 @@ internal static class Failures
             {
                 "segment" => "interrupted; no result was written",
                 "convert" => "interrupted; no file was written",
+                "train" => "interrupted before a step was done; nothing has changed",
                 _ => "interrupted",
             }, ExitCode.Interrupted)
             : Describe(error);

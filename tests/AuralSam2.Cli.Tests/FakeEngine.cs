@@ -1,6 +1,8 @@
 using AuralSam2.Kernels;
 using AuralSam2.Media;
 using AuralSam2.Predictors;
+using AuralSam2.Training;
+using AuralSam2.Tests.Training;
 using AuralSam2.Verification;
 using AuralSam2.Weights;
 using SkiaSharp;
@@ -15,6 +17,9 @@ internal sealed class FakeEngine : IEngine
 
     /// <summary>Called after each tensor that <see cref="WriteWeights"/> writes.</summary>
     public Action<int> AfterTensorWritten { get; init; } = _ => { };
+
+    /// <summary>Called before each clip that is learned from; what it answers becomes part of the input.</summary>
+    public Func<StepRandomness, float> BeforeClip { get; init; } = _ => 0;
 
     /// <summary>Reports by file name for <see cref="Verify"/>.</summary>
     public Dictionary<string, FixtureReport> Fixtures { get; } = [];
@@ -141,6 +146,10 @@ internal sealed class FakeEngine : IEngine
         progress.Report(1);
         return new Disc(model, BeforeFrame);
     }
+
+    /// <inheritdoc/>
+    public ILearner OpenLearner(Device device, IWeightSource weights, TrainingSettings settings) =>
+        new TinyLearner(device, settings.Dropout) { BeforeClip = BeforeClip };
 
     /// <inheritdoc/>
     public FixtureReport Verify(string file, Device device, CancellationToken cancellation) =>

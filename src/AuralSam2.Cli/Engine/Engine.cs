@@ -1,8 +1,10 @@
+using AuralSam2.Data;
 using AuralSam2.Kernels;
 using AuralSam2.Media;
 using AuralSam2.Models.Audio;
 using AuralSam2.Models.Fusion;
 using AuralSam2.Predictors;
+using AuralSam2.Training;
 using AuralSam2.Verification;
 using AuralSam2.Weights;
 
@@ -14,7 +16,7 @@ internal sealed class Engine : IEngine
     private readonly DeviceCatalog catalog = new();
 
     /// <summary>Errors of the lower floors whose message is already the one line a person needs.</summary>
-    public static bool NamesItsFix(Exception error) => error is MediaException or WeightsException;
+    public static bool NamesItsFix(Exception error) => error is MediaException or WeightsException or DatasetException or TrainingException;
 
     public IReadOnlyList<DeviceListing> Devices() => catalog.List();
 
@@ -69,6 +71,8 @@ internal sealed class Engine : IEngine
 
     public ISegmenter Load(Device device, string model, IWeightSource weights, IProgress<double> progress) =>
         new EngineSegmenter(AuralSam2Model.Load(device, model, weights, progress));
+
+    public ILearner OpenLearner(Device device, IWeightSource weights, TrainingSettings settings) => LearnerFactory.Open(device, weights, settings);
 
     public FixtureReport Verify(string file, Device device, CancellationToken cancellation) => FixtureVerifier.Verify(device, file, cancellation);
 

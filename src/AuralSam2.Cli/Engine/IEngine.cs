@@ -1,6 +1,7 @@
 using AuralSam2.Kernels;
 using AuralSam2.Media;
 using AuralSam2.Predictors;
+using AuralSam2.Training;
 using AuralSam2.Verification;
 using AuralSam2.Weights;
 
@@ -55,6 +56,9 @@ internal interface IEngine
 
     /// <summary>Builds a model (t, s, b+, l, mini) on a device.</summary>
     ISegmenter Load(Device device, string model, IWeightSource weights, IProgress<double> progress);
+
+    /// <summary>Makes what is trained; see <see cref="LearnerFactory.Open"/>.</summary>
+    ILearner OpenLearner(Device device, IWeightSource weights, TrainingSettings settings);
 
     /// <summary>Runs one fixture and compares every stage.</summary>
     FixtureReport Verify(string file, Device device, CancellationToken cancellation);

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using AuralSam2.Kernels;
 using AuralSam2.Media;
+using AuralSam2.Training;
 using AuralSam2.Verification;
 using AuralSam2.Weights;
 
@@ -93,6 +94,8 @@ internal sealed class ProfilingEngine(IEngine engine) : IEngine
     public void WriteWeights(
         string path, IReadOnlyDictionary<string, string> metadata, IEnumerable<SafetensorsTensor> tensors, IProgress<double> progress,
         CancellationToken cancellation) => engine.WriteWeights(path, metadata, tensors, progress, cancellation);
+
+    public ILearner OpenLearner(Device device, IWeightSource weights, TrainingSettings settings) => engine.OpenLearner(device, weights, settings);
 
     public FixtureReport Verify(string file, Device device, CancellationToken cancellation) => engine.Verify(file, device, cancellation);
 

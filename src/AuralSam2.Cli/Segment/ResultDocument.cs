@@ -69,6 +69,7 @@ internal sealed record ResultDocument(
 [JsonSerializable(typeof(InspectDocument))]
 [JsonSerializable(typeof(ConvertDocument))]
 [JsonSerializable(typeof(ProfileDocument))]
+[JsonSerializable(typeof(TrainDocument))]
 internal sealed partial class ResultJson : JsonSerializerContext
 {
     /// <summary>The one context with the command's options.</summary>

@@ -54,6 +54,12 @@ public sealed record TrainingSettings
     /// <summary>Edge of the model's input in pixels.</summary>
     public int ImageSize { get; init; } = 1024;
 
+    /// <summary>Folder of the dataset; may be another one when a run goes on, since files move.</summary>
+    public string Data { get; init; } = "";
+
+    /// <summary>Files of weights that the run began with; may be elsewhere when it goes on.</summary>
+    public IReadOnlyList<string> Weights { get; init; } = [];
+
     /// <summary>Epochs that the original's scripts train for (SPEC 11).</summary>
     /// <param name="dataset">Name of the dataset.</param>
     public static int PublishedEpochs(string dataset) => dataset switch
