@@ -36,7 +36,6 @@ internal abstract class GpuKernel
         Conv2dGpu.Kernel, Conv2dGpu.PartsKernel, Conv2dGpu.ScalarsKernel,
         LayerNormGpu.Kernel, LayerNormGpu.LoneKernel, LayerNormGradientGpu.RowKernel, LayerNormGradientGpu.AffineKernel,
         Conv2dGradientGpu.UnfoldKernel, Conv2dGradientGpu.UnfoldScalarsKernel, Conv2dGradientGpu.FoldKernel,
-        LayerNormGpu.Kernel, LayerNormGpu.LoneKernel,
         AttentionGpu.Narrow, AttentionGpu.Medium, AttentionGpu.Wide, AttentionGpu.Combine,
         WindowAttentionGpu.Narrow, WindowAttentionGpu.Medium, WindowAttentionGpu.Wide, WindowAttentionGpu.Combine,
         ElementwiseGpu.AddKernel, ElementwiseGpu.MapKernel, ElementwiseGpu.MapGradientKernel, ElementwiseGpu.ThresholdKernel,

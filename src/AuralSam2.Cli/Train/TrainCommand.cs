@@ -87,7 +87,7 @@ internal sealed class TrainCommand : Command
     {
         model.AcceptOnlyFromAmong("t", "s", "b+", "l", "mini");
         dataset.AcceptOnlyFromAmong([.. DatasetNames.AllKinds]);
-        audioCon.AcceptOnlyFromAmong("released", "paper", "none");
+        audioCon.AcceptOnlyFromAmong("released", "paper", "supcon", "none");
         foreach (var option in (Option[])
         [
             data, dataset, model, weights, epochs, rate, weightDecay, dropout, audioCon, accumulate, clipNorm, trainVggish, seed, imageSize,

@@ -29,6 +29,15 @@ internal sealed class AuralSam2Network : IDisposable
 
     public Device Device => binder.Device;
 
+    /// <summary>The shapes of both models, told by the model's name and the names of the weights.</summary>
+    /// <exception cref="ArgumentException">An unknown model.</exception>
+    public static (Sam2Config Sam2, FuserConfig Fuser) ShapeOf(string model, IWeightSource weights, int? imageSize)
+    {
+        var version = weights.Names.Contains("no_obj_embed_spatial") ? Sam2Version.V21 : Sam2Version.V20;
+        var variant = weights.Names.Any(n => n.StartsWith("aural_fuser.text_proj.", StringComparison.Ordinal)) ? FuserVariant.Ref : FuserVariant.Avs;
+        return (Sam2Config.Named(model, version, imageSize), model == "mini" ? FuserConfig.Mini(variant) : FuserConfig.Published(variant));
+    }
+
     /// <summary>Every parameter that the model wants, in the order in which it reads them.</summary>
     public static IReadOnlyList<ParameterSpec> Specification(Device device, Sam2Config sam2, FuserConfig fuser)
     {

@@ -46,10 +46,7 @@ public sealed class AuralSam2Model : IDisposable
     /// <exception cref="WeightsException">Tensors are missing, unexpected or misshapen: all are listed.</exception>
     public static AuralSam2Model Load(Device device, string model, IWeightSource weights, IProgress<double>? progress = null, int? imageSize = null)
     {
-        var version = weights.Names.Contains("no_obj_embed_spatial") ? Sam2Version.V21 : Sam2Version.V20;
-        var variant = weights.Names.Any(n => n.StartsWith("aural_fuser.text_proj.", StringComparison.Ordinal)) ? FuserVariant.Ref : FuserVariant.Avs;
-        var sam2 = Sam2Config.Named(model, version, imageSize);
-        var fuser = model == "mini" ? FuserConfig.Mini(variant) : FuserConfig.Published(variant);
+        var (sam2, fuser) = AuralSam2Network.ShapeOf(model, weights, imageSize);
         return new AuralSam2Model(AuralSam2Network.Load(device, sam2, fuser, weights, progress), weights.Description);
     }
 

@@ -4,7 +4,7 @@ using AuralSam2.Kernels.Ops;
 namespace AuralSam2.Training;
 
 /// <summary>How image and sound are contrasted; SPEC 13 tells where paper and released code differ.</summary>
-internal enum AudioConForm
+public enum AudioConForm
 {
     /// <summary>No contrastive loss.</summary>
     None,
@@ -46,12 +46,14 @@ internal sealed class AudioCon(Device device, AudioConForm form, int limit = 128
 {
     /// <summary>Adds the loss of a clip.</summary>
     /// <param name="levels">Projections, level by level.</param>
-    /// <param name="frames">Masks and predictions, frame by frame.</param>
+    /// <param name="supervised">Which of the projections' frames have a mask, in order.</param>
+    /// <param name="frames">Masks and predictions of these frames.</param>
     /// <param name="permutation">Makes the choices: level by level, frame by frame, then for the pool when it is too large.</param>
     /// <param name="loss"><c>[1]</c>: added to.</param>
-    public void Forward(ReadOnlySpan<AudioConLevel> levels, ReadOnlySpan<AudioConFrame> frames, Permutation permutation, Tensor loss)
+    public void Forward(
+        ReadOnlySpan<AudioConLevel> levels, ReadOnlySpan<int> supervised, ReadOnlySpan<AudioConFrame> frames, Permutation permutation, Tensor loss)
     {
-        if (form == AudioConForm.None || levels.Length == 0) return;
+        if (form == AudioConForm.None || levels.Length == 0 || frames.Length == 0) return;
         var cells = new List<(int Level, int Row, int Label)>();
         var sounds = new List<(int Level, int Frame, int Label)>();
         for (var level = 0; level < levels.Length; level++)
@@ -63,9 +65,9 @@ internal sealed class AudioCon(Device device, AudioConForm form, int limit = 128
                     AudioConSampling.Labels(frames[t].Mask, frames[t].Size, grid),
                     AudioConSampling.Predictions(frames[t].Logits, frames[t].LogitSize, grid));
                 foreach (var sample in AudioConSampling.Sample(labels, predictions, limit, permutation, form == AudioConForm.Released))
-                    cells.Add((level, (t * grid * grid) + sample.Cell, sample.Label));
+                    cells.Add((level, (supervised[t] * grid * grid) + sample.Cell, sample.Label));
                 var sounding = labels.Where(l => l > 0).Distinct().Order().ToArray();
-                foreach (var label in sounding.Length == 0 ? [0] : sounding) sounds.Add((level, t, label));
+                foreach (var label in sounding.Length == 0 ? [0] : sounding) sounds.Add((level, supervised[t], label));
             }
         }
 

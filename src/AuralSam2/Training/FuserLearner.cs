@@ -17,25 +17,29 @@ internal sealed class FuserLearner : ILearner
 {
     private const string Prefix = "aural_fuser.";
     private const string VggishPrefix = Prefix + "vgg.";
-    private const int MaskTerms = 4;
+
+    /// <summary>Cells per class of a frame and level that the contrastive loss takes (SPEC 11).</summary>
+    private const int AvsCells = 128, RefCells = 64;
 
     private readonly AuralSam2Network network;
+    private readonly AudioConForm form;
     private readonly AudioCon contrast;
+    private readonly SegmentationLoss loss;
     private readonly float dropout;
-    private readonly Tape tape;
     private ClipForward? forward;
 
     /// <summary>Takes over a network that was loaded with <see cref="IsLearned"/>.</summary>
     /// <param name="network">The model; disposed with the learner.</param>
-    /// <param name="settings">Dropout, and the form of the contrastive loss.</param>
-    public FuserLearner(AuralSam2Network network, TrainingSettings settings)
+    /// <param name="dropout">Share of values that are dropped within the fuser.</param>
+    /// <param name="form">Form of the contrastive loss.</param>
+    public FuserLearner(AuralSam2Network network, double dropout, AudioConForm form)
     {
-        this.network = network;
+        (this.network, this.form, this.dropout) = (network, form, (float)dropout);
         Device = network.Device;
-        dropout = (float)settings.Dropout;
-        contrast = new AudioCon(settings.AudioCon, network.FuserConfig.Variant);
-        tape = new Tape(Device);
-        foreach (var parameter in Parameters) tape.Follow(parameter.Value);
+        Tape = new Tape(Device);
+        loss = new SegmentationLoss(Device);
+        contrast = new AudioCon(Device, form, network.FuserConfig.Variant == FuserVariant.Avs ? AvsCells : RefCells);
+        foreach (var parameter in Parameters) Tape.Follow(parameter.Value);
     }
 
     /// <inheritdoc/>
@@ -50,15 +54,12 @@ internal sealed class FuserLearner : ILearner
     /// <inheritdoc/>
     public bool Checked
     {
-        get => tape.Checked;
-        set => tape.Checked = value;
+        get => Tape.Checked;
+        set => Tape.Checked = value;
     }
 
-    /// <summary>The tape: for those who look at gradients inside the model.</summary>
-    internal Tape Tape => tape;
-
-    /// <summary>Bytes that a step holds besides weights and their gradients: saved values, and gradients of activations.</summary>
-    public long StepBytes => tape.HeldBytes;
+    /// <summary>Where ops are recorded.</summary>
+    internal Tape Tape { get; }
 
     /// <summary>Tells which parameters learn: all of AuralFuser, its VGGish only on demand.</summary>
     /// <param name="trainVggish">Whether VGGish learns too.</param>
@@ -66,13 +67,13 @@ internal sealed class FuserLearner : ILearner
         name.StartsWith(Prefix, StringComparison.Ordinal) && (trainVggish || !name.StartsWith(VggishPrefix, StringComparison.Ordinal));
 
     /// <inheritdoc/>
-    public Tensor Gradient(TrainedParameter parameter) => tape.Gradient(parameter.Value);
+    public Tensor Gradient(TrainedParameter parameter) => Tape.Gradient(parameter.Value);
 
     /// <inheritdoc/>
-    public bool HasGradient(TrainedParameter parameter) => tape.IsTouched(parameter.Value);
+    public bool HasGradient(TrainedParameter parameter) => Tape.IsTouched(parameter.Value);
 
     /// <inheritdoc/>
-    public void ZeroGradients() => tape.ZeroGradients();
+    public void ZeroGradients() => Tape.ZeroGradients();
 
     /// <inheritdoc/>
     public LossTerms Accumulate(LoadedClip clip, StepRandomness random, double scale)
@@ -81,57 +82,50 @@ internal sealed class FuserLearner : ILearner
         using var scope = Device.Scope();
         var room = Room(frames);
         Encode(room, clip);
-        var examples = Examples(clip);
-        return Learn(room, frames, examples, text: default, clip.Labels, random, scale, new RandomSampler(random.Sampling), look: null);
+        Tape.Dropout = new DropoutPlan(dropout, random.Dropout);
+        var permutations = new StepPermutations(random.Sampling, (ulong)random.Step);
+        return Learn(room, Examples(clip), text: default, clip.Labels, permutations.Next, scale);
     }
 
     /// <summary>Forward and back, from encoded frames.</summary>
     /// <param name="room">Holds the frames' pyramids.</param>
-    /// <param name="frames">Frames.</param>
     /// <param name="examples"><c>[frames, 2, 96, 64]</c>.</param>
     /// <param name="text"><c>[25, 768]</c>, or empty.</param>
     /// <param name="labels">One per frame, <c>[size, size]</c> of 0 and 1; null: not supervised.</param>
-    /// <param name="random">Of dropout.</param>
+    /// <param name="permutation">Makes the choices of the contrastive loss.</param>
     /// <param name="scale">Factor of the gradients.</param>
-    /// <param name="sampler">Of the contrastive loss.</param>
     /// <param name="look">Sees values by their names in fixtures while they are recorded; or null.</param>
     internal LossTerms Learn(
-        ClipForward room, int frames, Tensor examples, Tensor text, IReadOnlyList<byte[]?> labels, StepRandomness random, double scale,
-        ISampler sampler, Action<string, Tensor>? look)
+        ClipForward room, Tensor examples, Tensor text, IReadOnlyList<byte[]?> labels, Permutation permutation, double scale,
+        Action<string, Tensor>? look = null)
     {
         using var scope = Device.Scope();
-        var size = network.Sam2.Config.ImageSize;
-        Tensor terms = Device.Rent(MaskTerms), loss = Device.Rent(1), contrasted = Device.Rent(1), target = Device.Rent(size, size);
+        var frames = examples.Shape[0];
         var residuals = network.FuserConfig.Variant == FuserVariant.Ref ? Residuals(frames) : null;
-        tape.Dropout = new DropoutPlan(dropout, random.Dropout);
-        using (tape.Record())
+        using (Tape.Record())
         {
-            Device.Fill(terms, 0);
-            Device.Fill(loss, 0);
-            room.Fuse(tape, frames, examples, text, residuals);
+            loss.Clear();
+            room.Fuse(Tape, frames, examples, text, residuals);
             for (var level = 0; level < AuralFuser.Levels && look is not null; level++)
             {
                 look($"feat.{level}", room.Window.Maps(level, frames));
                 look($"audio.{level}", room.Window.Audio(level, frames));
             }
 
-            var predictions = new Tensor[frames];
-            for (var t = 0; t < frames; t++) predictions[t] = Device.Rent(1, network.Sam2.Config.Grid, network.Sam2.Config.Grid);
+            var contrasted = new AudioConFrame?[frames];
             room.Track(frames, ClipForward.ConditioningFrame(frames), (t, tracked) =>
             {
                 look?.Invoke($"low_multi.{t}", tracked.LowMasks);
                 look?.Invoke($"ious.{t}", tracked.Ious);
                 look?.Invoke($"obj.{t}", tracked.ObjectLogit);
-                if (labels[t] is not { } label) return;
-                Supervise(tracked, label, target, terms, loss, predictions[t]);
+                if (labels[t] is { } label) contrasted[t] = Supervise(tracked, label);
             });
-            Contrast(room, frames, residuals, labels, predictions, sampler, contrasted, loss, look);
+            if (form != AudioConForm.None) Contrast(room, frames, residuals, contrasted, permutation, look);
         }
 
-        var values = Device.Download(terms);
-        var contrastive = contrast.IsOn ? Device.Download(contrasted)[0] : 0;
-        tape.Backward(loss, (float)scale);
-        return new LossTerms(values[0], values[1], values[2], values[3], contrastive);
+        var terms = loss.Download();
+        Tape.Backward(loss.Total, (float)scale);
+        return terms;
     }
 
     /// <inheritdoc/>
@@ -167,7 +161,8 @@ internal sealed class FuserLearner : ILearner
     public void Dispose()
     {
         forward?.Dispose();
-        tape.Dispose();
+        loss.Dispose();
+        Tape.Dispose();
         network.Dispose();
     }
 
@@ -209,14 +204,37 @@ internal sealed class FuserLearner : ILearner
         return [.. Enumerable.Range(0, AuralFuser.Levels).Select(_ => Device.Rent(frames, cells, AuralFuser.Channels))];
     }
 
-    /// <summary>The loss of a frame, and its best mask at the grid's size for the contrastive loss.</summary>
-    private void Supervise(in SelectedMask tracked, byte[] label, Tensor target, Tensor terms, Tensor loss, Tensor prediction)
+    /// <summary>Adds a frame to the loss.</summary>
+    /// <returns>What the contrastive loss takes of it: the label, and the logits of the mask that was supervised.</returns>
+    private AudioConFrame Supervise(in SelectedMask tracked, byte[] label)
     {
         using var scope = Device.Scope();
-        var size = target.Shape[0];
-        Tensor masks = Device.Rent(MaskLoss.Masks, size, size), best = Device.Rent(size, size), details = Device.Rent(MaskLoss.Details, MaskLoss.Masks);
-        Device.Upload(Array.ConvertAll(label, v => (float)v), target);
+        var size = network.Sam2.Config.ImageSize;
+        var values = Array.ConvertAll(label, v => (float)v);
+        Tensor target = Device.Rent(size, size), masks = Device.Rent(MaskLoss.Masks, size, size);
+        var details = Device.Rent(MaskLoss.Details, MaskLoss.Masks);
+        Device.Upload(values, target);
         Resize.Forward(Device, tracked.LowMasks, masks, ResizeMode.Bilinear);
-        MaskLoss.Forward(Device, masks, target, tracked.Ious, tracked.ObjectLogit, MaskLossWeights.Published, terms, loss, details);
+        loss.AddFrame(masks, target, tracked.Ious, tracked.ObjectLogit, details);
+        var best = (int)Device.Download(details.At(MaskLoss.BestRow))[0];
+        return new AudioConFrame(values, size, Device.Download(tracked.LowMasks.At(best)), tracked.LowMasks.Shape[1]);
+    }
+
+    private void Contrast(
+        ClipForward room, int frames, Tensor[]? residuals, AudioConFrame?[] contrasted, Permutation permutation, Action<string, Tensor>? look)
+    {
+        int[] supervised = [.. Enumerable.Range(0, frames).Where(t => contrasted[t] is not null)];
+        var cells = network.Sam2.Config.Grid * network.Sam2.Config.Grid;
+        var levels = new AudioConLevel[AuralFuser.Levels];
+        for (var level = 0; level < levels.Length; level++)
+        {
+            Tensor seen = Device.Rent(frames, cells, ProjectionHeads.Projected), heard = Device.Rent(frames, ProjectionHeads.Projected);
+            network.Fuser.Project(room.Window.Maps(level, frames), residuals?[level] ?? default, room.Window.Audio(level, frames), seen, heard);
+            look?.Invoke($"proj_v.{level}", seen);
+            look?.Invoke($"proj_a.{level}", heard);
+            levels[level] = new AudioConLevel(seen, heard);
+        }
+
+        contrast.Forward(levels, supervised, [.. supervised.Select(t => contrasted[t]!.Value)], permutation, loss.Total);
     }
 }

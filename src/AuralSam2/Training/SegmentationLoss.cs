@@ -3,15 +3,6 @@ using AuralSam2.Kernels.Ops;
 
 namespace AuralSam2.Training;
 
-/// <summary>The terms of a clip's loss, without their factors.</summary>
-/// <param name="Focal">Focal loss of the supervised masks.</param>
-/// <param name="Dice">Dice loss of the supervised masks.</param>
-/// <param name="Iou">Error of the predicted IoUs.</param>
-/// <param name="Object">Cross-entropy of the object scores.</param>
-/// <param name="AudioCon">The contrastive loss.</param>
-/// <param name="Total">What is minimised.</param>
-internal readonly record struct LossTerms(double Focal, double Dice, double Iou, double Object, double AudioCon, double Total);
-
 /// <summary>A clip's loss on the device: the mask losses of its frames, and whatever else is added to <see cref="Total"/>.</summary>
 internal sealed class SegmentationLoss : IDisposable
 {
@@ -50,7 +41,7 @@ internal sealed class SegmentationLoss : IDisposable
     {
         float[] t = device.Download(terms), total = device.Download(Total);
         var core = (weights.Focal * (double)t[0]) + (weights.Dice * (double)t[1]) + (weights.Iou * (double)t[2]) + (weights.Object * (double)t[3]);
-        return new LossTerms(t[0], t[1], t[2], t[3], total[0] - core, total[0]);
+        return new LossTerms(t[0], t[1], t[2], t[3], total[0] - core);
     }
 
     /// <inheritdoc/>

@@ -2,19 +2,6 @@ using System.Globalization;
 
 namespace AuralSam2.Training;
 
-/// <summary>The contrastive loss between sound and pixels.</summary>
-public enum AudioConForm
-{
-    /// <summary>As in the released code, with its sampling and its labels as they are (SPEC 11).</summary>
-    Released,
-
-    /// <summary>As in the paper, equation 8.</summary>
-    Paper,
-
-    /// <summary>None.</summary>
-    None,
-}
-
 /// <summary>Everything that decides what a run learns. A run goes on with the settings that it began with.</summary>
 public sealed record TrainingSettings
 {
@@ -37,7 +24,7 @@ public sealed record TrainingSettings
     public double Dropout { get; init; } = 0.1;
 
     /// <summary>Form of the contrastive loss.</summary>
-    public AudioConForm AudioCon { get; init; }
+    public AudioConForm AudioCon { get; init; } = AudioConForm.Released;
 
     /// <summary>Clips whose gradients are averaged in a step; the original has one on each of four GPUs.</summary>
     public int Accumulate { get; init; } = 4;

@@ -121,7 +121,7 @@ internal static partial class LossesFixture
         inputs.Follow();
         var reverse = name.Contains("reverse", StringComparison.Ordinal);
         int[] Order(int count) => [.. reverse ? Enumerable.Range(0, count).Reverse() : Enumerable.Range(0, count)];
-        using (tape.Record()) new AudioCon(device, AudioConForm.Released, limit).Forward(pyramid, clip, Order, loss);
+        using (tape.Record()) new AudioCon(device, AudioConForm.Released, limit).Forward(pyramid, [.. Enumerable.Range(0, frames)], clip, Order, loss);
         comparison.Compare($"con.{name}.loss", device.Download(loss));
         tape.Backward(loss);
         for (var level = 0; level < levels; level++)

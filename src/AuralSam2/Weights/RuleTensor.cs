@@ -99,7 +99,7 @@ public static class RuleTensor
         return (long)((z ^ (z >> 31)) >> 40) * (1.0 / (1 << 24));
     }
 
-    private static ulong Hash(string seed, string name)
+    internal static ulong Hash(string seed, string name)
     {
         var hash = 0xcbf29ce484222325;
         foreach (var b in Encoding.UTF8.GetBytes(seed + name)) hash = (hash ^ b) * 0x100000001b3;

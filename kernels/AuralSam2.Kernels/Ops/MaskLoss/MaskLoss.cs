@@ -29,6 +29,9 @@ public static class MaskLoss
     /// <summary>Rows of <see cref="Forward"/>'s details.</summary>
     public const int Details = 7;
 
+    /// <summary>Row of the details that begins with the best mask's index.</summary>
+    public const int BestRow = 6;
+
     /// <summary>Adds the loss of a frame.</summary>
     /// <param name="device">Where it runs.</param>
     /// <param name="logits"><c>[3, height, width]</c> or <c>[3, pixels]</c>, dense.</param>
