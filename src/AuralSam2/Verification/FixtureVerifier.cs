@@ -25,7 +25,7 @@ public static class FixtureVerifier
     {
         using var fixture = new Fixture(path);
         if (fixture.Kind.Length == 0) throw new WeightsException($"{path}: this is no fixture: its metadata has no 'kind'");
-        var comparison = new StageComparison(fixture, device, fixture.Kind == "aural" ? ClipBudget : ModuleBudget);
+        var comparison = new StageComparison(fixture, device, fixture.Kind is "aural" or "video" ? ClipBudget : ModuleBudget);
         try
         {
             switch (fixture.Kind)
@@ -35,6 +35,7 @@ public static class FixtureVerifier
                 case "vggish": VggishFixture.Run(device, comparison); break;
                 case "aural": AuralFixture.Run(device, comparison, cancellation); break;
                 case "memory_modules": MemoryModulesFixture.Run(device, comparison); break;
+                case "video": VideoFixture.Run(device, comparison, cancellation); break;
                 default:
                     return new FixtureReport(
                         path, fixture.Kind, fixture.Model, FixtureVerdict.Unsupported, [], [.. fixture.Stages], 0,

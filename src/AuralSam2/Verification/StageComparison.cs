@@ -18,6 +18,9 @@ internal sealed class StageComparison(Fixture fixture, Device device, double bud
     /// <summary>The file that is compared against.</summary>
     public Fixture Fixture => fixture;
 
+    /// <summary>Error allowed from now on, relative to a tensor's largest magnitude.</summary>
+    public double Budget { get; set; } = budget;
+
     /// <summary>Set while everything that runs lies downstream of a mask pixel that is too close to zero.</summary>
     public bool DownstreamOfUndecided { get; set; }
 
@@ -55,7 +58,7 @@ internal sealed class StageComparison(Fixture fixture, Device device, double bud
         var recorded = fixture.RecordedShape(stage)?.Aggregate(1L, (n, d) => n * d) ?? total;
         if (recorded != total)
         {
-            results[stage] = new StageResult(stage, double.PositiveInfinity, budget, 0, 0); // other values, or another number of them
+            results[stage] = new StageResult(stage, double.PositiveInfinity, Budget, 0, 0); // other values, or another number of them
             return;
         }
 
@@ -70,12 +73,12 @@ internal sealed class StageComparison(Fixture fixture, Device device, double bud
             if (double.IsNaN(error)) error = double.PositiveInfinity;
             worst = Math.Max(worst, error);
             compared++;
-            if (error > budget) over++;
+            if (error > Budget) over++;
         }
 
         if (stats is not null && !windows) worst = Math.Max(worst, StatisticsError(values, stats, scale));
-        var excused = DownstreamOfUndecided && worst > budget && worst < LargestExcusedError ? Math.Max(over, 1) : 0;
-        var result = new StageResult(stage, worst, budget, compared, excused);
+        var excused = DownstreamOfUndecided && worst > Budget && worst < LargestExcusedError ? Math.Max(over, 1) : 0;
+        var result = new StageResult(stage, worst, Budget, compared, excused);
         if (!results.TryGetValue(stage, out var before) || !(before.Error > worst)) results[stage] = result; // compared twice, the worse counts
     }
 
@@ -88,7 +91,7 @@ internal sealed class StageComparison(Fixture fixture, Device device, double bud
         var over = 0;
         for (var j = 0L; j < stored.Length; j++)
             if (Math.Abs(values[(int)IndexOf(sampled ? j * SampleStep % values.Length : j % values.Length, layout, shape, 0)] - stored[j]) >
-                    budget * scale)
+                    Budget * scale)
                 over++;
         return (double)over / Math.Max(1, stored.Length);
     }

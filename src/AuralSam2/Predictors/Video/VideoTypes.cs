@@ -32,7 +32,7 @@ public sealed record VideoOptions
 {
     /// <summary>
     /// Whether a frame that is prompted after it was tracked becomes a conditioning frame, which every other frame sees and which is not tracked
-    /// again: a correction holds. False is what SAM2's own predictor does unless told otherwise (add_all_frames_to_correct_as_cond).
+    /// again: a correction holds (add_all_frames_to_correct_as_cond of SAM2's own predictor). False tracks over it.
     /// </summary>
     public bool CorrectionsCondition { get; init; } = true;
 
