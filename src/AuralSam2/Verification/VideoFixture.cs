@@ -16,7 +16,7 @@ namespace AuralSam2.Verification;
 /// </summary>
 internal static partial class VideoFixture
 {
-    /// <summary>One step of bfloat16, in which memories are stored.</summary>
+    /// <summary>Error allowed in memories, which are stored as bfloat16, beyond one of its steps.</summary>
     private const double MemoryBudget = 1e-3;
 
     /// <summary>A logit this close to zero may be binarised either way.</summary>
@@ -141,9 +141,9 @@ internal static partial class VideoFixture
             observe("object_score_logits", entry.ObjectLogit);
             var grid = (int)Math.Sqrt(entry.Features.Rows);
             var budget = comparison.Budget;
-            comparison.Budget = MemoryBudget;
+            (comparison.Budget, comparison.IsRoundedToBFloat16) = (MemoryBudget, true);
             observe("maskmem_features", entry.Features.Reshape(grid, grid, MemoryEncoder.MemoryChannels), StageLayout.Map);
-            comparison.Budget = budget;
+            (comparison.Budget, comparison.IsRoundedToBFloat16) = (budget, false);
         }
 
         /// <summary>Logits of all objects at the size of the video.</summary>
