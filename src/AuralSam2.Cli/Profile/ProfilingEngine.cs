@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using AuralSam2.Kernels;
 using AuralSam2.Media;
+using AuralSam2.Predictors;
 using AuralSam2.Verification;
 using AuralSam2.Weights;
 
@@ -61,6 +62,13 @@ internal sealed class ProfilingEngine(IEngine engine) : IEngine
         return engine.Load(device, model, weights, progress);
     }
 
+    public ITracker LoadTracker(
+        Device device, string model, IWeightSource weights, bool hears, VideoOptions options, IProgress<double> progress)
+    {
+        using var module = device.Module("load");
+        return engine.LoadTracker(device, model, weights, hears, options, progress);
+    }
+
     public LogMel Spectrogram(Device device, Waveform sound)
     {
         using var module = device.Module("overview");
@@ -81,6 +89,13 @@ internal sealed class ProfilingEngine(IEngine engine) : IEngine
     public void WriteGray(string path, int width, int height, byte[] pixels) => engine.WriteGray(path, width, height, pixels);
 
     public void WriteRgb(string path, RgbImage image) => engine.WriteRgb(path, image);
+
+    public void WriteIndexed(string path, int width, int height, byte[] numbers) => engine.WriteIndexed(path, width, height, numbers);
+
+    public VideoWriter? BeginVideo(string path, int width, int height, double framesPerSecond) =>
+        engine.BeginVideo(path, width, height, framesPerSecond);
+
+    public ModelWeights OpenSam2Weights(IReadOnlyList<string> files) => engine.OpenSam2Weights(files);
 
     public ModelWeights OpenWeights(IReadOnlyList<string> files) => engine.OpenWeights(files);
 

@@ -64,6 +64,7 @@ internal sealed record ResultDocument(
 /// <summary>How the command writes JSON: snake_case, indented, invariant, line feeds everywhere.</summary>
 [JsonSourceGenerationOptions]
 [JsonSerializable(typeof(ResultDocument))]
+[JsonSerializable(typeof(TrackDocument))]
 [JsonSerializable(typeof(DevicesDocument))]
 [JsonSerializable(typeof(VerifyDocument))]
 [JsonSerializable(typeof(InspectDocument))]

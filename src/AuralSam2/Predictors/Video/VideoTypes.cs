@@ -25,6 +25,17 @@ public sealed record VideoPrompt(int Frame, int ObjectId = 1)
 
     /// <summary>Whether points given earlier for this object and frame count too. A box then cannot be given: it comes first.</summary>
     public bool AddToEarlier { get; init; }
+
+    /// <summary>Demands that the prompt makes sense for a clip, before anything is computed.</summary>
+    /// <param name="frames">Frames of the clip.</param>
+    /// <param name="width">Pixels of one row of a frame.</param>
+    /// <param name="height">Rows of a frame.</param>
+    /// <exception cref="ArgumentException">An empty prompt, a mask of another size, an empty box, a number that is none, or one outside the clip.</exception>
+    public void EnsureFits(int frames, int width, int height)
+    {
+        PromptCheck.Check(this, frames);
+        PromptCheck.CheckPlace(this, width, height);
+    }
 }
 
 /// <summary>How videos are tracked.</summary>
