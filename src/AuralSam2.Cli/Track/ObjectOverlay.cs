@@ -27,6 +27,6 @@ internal static class ObjectOverlay
         var (red, green, blue) = ObjectPalette.Colors[number];
         return (Brighter(red), Brighter(green), Brighter(blue));
 
-        static byte Brighter(byte value) => (byte)Math.Min(255, 40 + (value * 3 / 2));
+        static byte Brighter(byte value) => (byte)Math.Min(255, 60 + value);
     }
 }

@@ -140,19 +140,21 @@ internal sealed class TimelinePicture(TrackResults tracks, IReadOnlyList<VideoPr
             canvas.DrawRect(new SKRect(left, bottom - Math.Max(2, (float)(here.AreaShare / largest) * (LaneHeight - 8)), right, bottom), paint);
         }
 
-        paint.IsAntialias = true;
         foreach (var prompt in prompts.Where(p => p.ObjectId == track.Object))
-        {
-            var x = (XOf(prompt.Frame) + XOf(prompt.Frame + 1)) / 2;
-            using var marker = new SKPathBuilder();
-            marker.MoveTo(x - 6, top - 9);
-            marker.LineTo(x + 6, top - 9);
-            marker.LineTo(x, top + 1);
-            marker.Close();
-            paint.Color = Palette.Ink;
-            using var shape = marker.Detach();
-            canvas.DrawPath(shape, paint);
-        }
+            DrawMarker(canvas, (XOf(prompt.Frame) + XOf(prompt.Frame + 1)) / 2, top + 1);
+    }
+
+    /// <summary>A triangle that points down to where something was shown.</summary>
+    private static void DrawMarker(SKCanvas canvas, float x, float y)
+    {
+        using var marker = new SKPathBuilder();
+        marker.MoveTo(x - 6, y - 10);
+        marker.LineTo(x + 6, y - 10);
+        marker.LineTo(x, y);
+        marker.Close();
+        using var shape = marker.Detach();
+        using var paint = new SKPaint { Color = Palette.Ink, IsAntialias = true };
+        canvas.DrawPath(shape, paint);
     }
 
     private void DrawAxis(SKCanvas canvas, Lettering letters, float top, float bottom)
@@ -168,7 +170,8 @@ internal sealed class TimelinePicture(TrackResults tracks, IReadOnlyList<VideoPr
         }
 
         letters.Draw(canvas, "frame", Margin, bottom + 20, 12, Palette.Quiet);
-        letters.Draw(canvas, "▼ shown", Margin + 52, bottom + 20, 12, Palette.Quiet);
+        DrawMarker(canvas, Margin + 58, bottom + 20);
+        letters.Draw(canvas, "shown", Margin + 69, bottom + 20, 12, Palette.Quiet);
     }
 
     private float XOf(int frame) => LaneLeft + (LaneWidth * frame / Count);
