@@ -55,6 +55,33 @@ public sealed class VideoPredictorTests : IDisposable
     }
 
     [Fact]
+    public async Task A_correction_that_does_not_condition_is_tracked_over()
+    {
+        using var frames = new GeneratedFrames(6);
+        using var session = new VideoPredictor(mini.Model, new VideoOptions { CorrectionsCondition = false }).Open(frames);
+        session.Prompt(Click);
+        var tracked = await All(session);
+        session.Prompt(new VideoPrompt(4) { Points = [new(40, 30), new(5, 5, IsOnObject: false)] });
+        Same(tracked, await All(session));
+        session.Prompt(new VideoPrompt(4) { Points = [new(40, 30)] });
+        var after = await All(session, new PropagateOptions { From = 5 });
+        Assert.NotEqual(tracked[5].Objects[0].ObjectScore, after[0].Objects[0].ObjectScore); // but seen from frames behind it
+    }
+
+    [Fact]
+    public async Task More_points_refine_the_ones_before()
+    {
+        using var frames = new GeneratedFrames(2);
+        using var session = new VideoPredictor(mini.Model).Open(frames);
+        session.Prompt(Click);
+        var both = session.Prompt(new VideoPrompt(0) { Points = [new(50, 40, IsOnObject: false)], AddToEarlier = true })!;
+        using var fresh = new VideoPredictor(mini.Model).Open(frames);
+        fresh.Prompt(Click);
+        Assert.Equal(both.ObjectScore, fresh.Prompt(new VideoPrompt(0) { Points = [new(20, 20), new(50, 40, IsOnObject: false)] })!.ObjectScore);
+        Assert.Equal(2, (await All(session)).Count);
+    }
+
+    [Fact]
     public async Task A_prompt_taken_back_leaves_no_trace_of_an_object()
     {
         using var frames = new GeneratedFrames(4);

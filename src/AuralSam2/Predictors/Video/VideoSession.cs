@@ -152,11 +152,13 @@ public sealed class VideoSession : IDisposable
         {
             if (IsStream) frame = next;
             cancellation.ThrowIfCancellationRequested();
-            if (!await encoded.ArriveAsync(frame, cancellation).ConfigureAwait(false)) break;
+            using (Begin())
+                if (!await encoded.ArriveAsync(frame, cancellation).ConfigureAwait(false)) break;
             var all = IsStream ? encoded.Images.Arrived : options.Reverse ? done + frame + 1 : done + Frames - frame;
             progress?.Report(new SegmentProgress("tracking", done, Math.Min(all, options.MaxFrames ?? all)));
-            yield return Step(frame, frame + step, options.Reverse, cancellation);
-            if (IsStream) next = Math.Max(next, frame + 1);
+            var found = Step(frame, frame + step, options.Reverse, cancellation);
+            if (IsStream) next = frame + 1;
+            yield return found;
         }
     }
 
@@ -173,7 +175,7 @@ public sealed class VideoSession : IDisposable
         var tracking = objects.Where(o => o.IsConditioned).ToArray();
         if (tracking.Length == 0) return new TrackedFrame(index, index / framesPerSecond, []);
         using var scope = device.Scope();
-        var frame = encoded.Get(index, following);
+        var frame = tracking.All(o => o.Bank.IsConditioning(index)) ? default : encoded.Get(index, following);
         MemoryAttention.Opening? begun = null;
         var found = new TrackedObject[tracking.Length];
         for (var i = 0; i < found.Length; i++)
