@@ -8,7 +8,9 @@ using AuralSam2.Weights;
 
 namespace AuralSam2.Bench.Objects;
 
-/// <summary><c>objects</c>: what a tracked frame costs with many objects over what it costs with one, and what sound adds to a prompted frame.</summary>
+/// <summary>
+/// <c>objects</c>: what a tracked frame costs with many objects over what it costs with one, and what sound adds to a prompted frame.
+/// </summary>
 internal static class ObjectsCommand
 {
     /// <summary>Frames that are remembered: more than sixteen pointers.</summary>
@@ -94,7 +96,9 @@ internal static class ObjectsCommand
         return Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
-    /// <summary>Seconds of a prompted frame, picture to mask, over a window without and with sound in turns; the sound's encoder is part of it.</summary>
+    /// <summary>
+    /// Seconds of a prompted frame, picture to mask, over a window without and with sound in turns; the sound's encoder is part of it.
+    /// </summary>
     private static (List<double> Silent, List<double> Heard) Prompt(Device device, string name, int window, int rounds)
     {
         using var weights = new RuleWeights();

@@ -21,7 +21,9 @@ internal sealed class ProfilingEngine(IEngine engine) : IEngine
     /// <summary>Name of the device; null when none was opened.</summary>
     public string? DeviceName { get; private set; }
 
-    /// <summary>What it can do at the most: the better of two measurements, since a neighbour on the machine can only slow one down.</summary>
+    /// <summary>
+    /// What it can do at the most: the better of two measurements, since a neighbour on the machine can only slow one down.
+    /// </summary>
     public Roofline Limits { get; private set; }
 
     /// <summary>Seconds that measuring took before the verb's own work; they are not the verb's.</summary>

@@ -44,13 +44,14 @@ internal sealed class MaskPicture
     }
 
     /// <summary>The masks in it.</summary>
-    /// <param name="wanted">One object: the pixels with its number or, where there are none, all that are marked; null for all objects.</param>
+    /// <param name="wanted">One object: the pixels with its number or, where there are none, all that are marked; null for all
+    /// objects.</param>
     public IEnumerable<(int Object, byte[] Mask)> Objects(int? wanted)
     {
         byte[] present = [.. numbers.Distinct().Where(n => n != 0).Order()];
         if (present.Length == 0) return [];
-        if (wanted is not { } number) return isNumbered && present.Length > 1 ? present.Select(n => ((int)n, Of(n))) : [(isNumbered ? present[0] : 1, numbers)];
-        return [(number, isNumbered && present.Contains((byte)number) ? Of((byte)number) : numbers)];
+        if (wanted is { } number) return [(number, isNumbered && present.Contains((byte)number) ? Of((byte)number) : numbers)];
+        return isNumbered ? present.Select(n => ((int)n, Of(n))) : [(1, numbers)];
     }
 
     private byte[] Of(byte number) => [.. numbers.Select(n => n == number ? (byte)1 : (byte)0)];

@@ -57,7 +57,8 @@ internal sealed record PromptText(int Frame, int? ObjectId, VideoPoint? Point, V
     }
 
     /// <summary>
-    /// A file of prompts: <c>{"prompts": [{"frame": 0, "object": 1, "points": [[x, y, label]], "box": [x0, y0, x1, y1], "mask": "FILE"}]}</c>; masks
+    /// A file of prompts: <c>{"prompts": [{"frame": 0, "object": 1, "points": [[x, y, label]], "box": [x0, y0, x1, y1], "mask":
+    /// "FILE"}]}</c>; masks
     /// relative to the file.
     /// </summary>
     /// <exception cref="UsageException">It is no such file.</exception>
@@ -100,14 +101,19 @@ internal sealed record PromptText(int Frame, int? ObjectId, VideoPoint? Point, V
 
                 var before = prompts[place];
                 if (before.Mask is not null || prompt.Mask is not null || (before.Box is not null && prompt.Box is not null))
-                    throw new UsageException($"{text.Source}: object {prompt.ObjectId} was shown on frame {prompt.Frame} before; points go with one box, a mask stands alone");
+                {
+                    var again = $"{text.Source}: object {prompt.ObjectId} was shown on frame {prompt.Frame} before";
+                    throw new UsageException($"{again}; points go with one box, a mask stands alone");
+                }
+
                 prompts[place] = before with { Points = [.. before.Points, .. prompt.Points], Box = before.Box ?? prompt.Box };
             }
         }
 
         foreach (var group in prompts.GroupBy(p => p.ObjectId))
             if (group.All(p => p.Mask is null && p.Box is null && p.Points.All(point => !point.IsOnObject)))
-                throw new UsageException($"object {group.Key} is unknown: points of label 0 alone show where it is not; add one of label 1, a box or a mask");
+                throw new UsageException(
+                    $"object {group.Key} is unknown: points of label 0 alone show where it is not; add one of label 1, a box or a mask");
         return [.. prompts.OrderBy(p => p.Frame)];
     }
 
@@ -164,7 +170,8 @@ internal sealed record PromptText(int Frame, int? ObjectId, VideoPoint? Point, V
     private static string[] Parts(string option, string text, int count, string form)
     {
         var parts = text.Split(',', StringSplitOptions.TrimEntries);
-        return parts.Length == count || parts.Length == count + 1 ? parts : throw new UsageException($"{option} {text}: {parts.Length} values; it wants {form}");
+        if (parts.Length == count || parts.Length == count + 1) return parts;
+        throw new UsageException($"{option} {text}: {parts.Length} values; it wants {form}");
     }
 
     private static int? ObjectOf(string option, string text, string[] parts, int place, string form) =>

@@ -93,7 +93,8 @@ internal sealed class TrackCommand : Command
         if (!(rate > 0 && rate <= MostFramesPerSecond)) throw new UsageException($"--fps wants a number above 0, at most {MostFramesPerSecond}");
         if (parsed.GetValue(window) < 1) throw new UsageException("--window wants at least 1");
         var (hears, sound) = (parsed.GetResult(audio) is not null, parsed.GetValue(audio));
-        if (hears && sound is null && videoFile is null) throw new UsageException("--audio without a file is the video's own sound; with --frames give --audio FILE");
+        if (hears && sound is null && videoFile is null)
+            throw new UsageException("--audio without a file is the video's own sound; with --frames give --audio FILE");
         PromptText[] shown =
         [
             .. parsed.GetValue(prompts) is { } file ? PromptText.FileOf(file) : [],

@@ -48,7 +48,8 @@ internal sealed class TrackResults(IFrameSource frames)
 
     /// <summary>Takes up a frame.</summary>
     /// <param name="frame">It.</param>
-    /// <param name="write">Writes <c>[height, width]</c> object numbers. Where objects overlap the lower number is on top, as in DAVIS.</param>
+    /// <param name="write">Writes <c>[height, width]</c> object numbers. Where objects overlap the lower number is on top, as in
+    /// DAVIS.</param>
     public void Add(TrackedFrame frame, Action<byte[]> write)
     {
         var numbers = new byte[frames.Width * frames.Height];

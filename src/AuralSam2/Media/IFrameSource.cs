@@ -1,7 +1,8 @@
 namespace AuralSam2.Media;
 
 /// <summary>
-/// The pictures of a clip. Frames all have one size. <see cref="Predictors.AudioVisualPredictor"/> reads them in ascending order, each at most
+/// The pictures of a clip. Frames all have one size. <see cref="Predictors.AudioVisualPredictor"/> reads them in ascending order, each at
+/// most
 /// once; <see cref="Predictors.VideoPredictor"/> in any order, again where it needs to, and on one other thread at a time.
 /// </summary>
 public interface IFrameSource : IDisposable

@@ -1,7 +1,8 @@
 namespace AuralSam2.Media;
 
 /// <summary>
-/// Colours of object numbers as DAVIS and PASCAL VOC have them: bit k of a number's octal digits is bit 7 - (digit's place) of red, green and blue.
+/// Colours of object numbers as DAVIS and PASCAL VOC have them: bit k of a number's octal digits is bit 7 - (digit's place) of red, green
+/// and blue.
 /// Number 0 is black: no object.
 /// </summary>
 public static class ObjectPalette

@@ -5,7 +5,10 @@ using StbImageWriteSharp;
 
 namespace AuralSam2.Media;
 
-/// <summary>Writes PNG files (through StbImageWriteSharp, which knows no palettes; those are written here). A file appears under its name only when it is complete.</summary>
+/// <summary>
+/// Writes PNG files (through StbImageWriteSharp, which knows no palettes; those are written here). A file appears under its name only
+/// when it is complete.
+/// </summary>
 public static class PngWriter
 {
     /// <summary>Writes an 8-bit grey picture.</summary>

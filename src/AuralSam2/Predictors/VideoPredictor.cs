@@ -7,7 +7,8 @@ using AuralSam2.Models.Sam2;
 namespace AuralSam2.Predictors;
 
 /// <summary>
-/// Follows objects that are shown by points, boxes or masks through a video, with SAM2's memory (SPEC 7); with a model that hears, sound and
+/// Follows objects that are shown by points, boxes or masks through a video, with SAM2's memory (SPEC 7); with a model that hears, sound
+/// and
 /// prompts go into the same decoder (the paper's Table 6).
 /// </summary>
 /// <remarks>
@@ -63,7 +64,8 @@ public sealed class VideoPredictor
     }
 
     /// <summary>
-    /// Opens a stream: its frames arrive one by one, are tracked once and forwards, and memory stays as it is however many there are. Prompts for
+    /// Opens a stream: its frames arrive one by one, are tracked once and forwards, and memory stays as it is however many there are.
+    /// Prompts for
     /// frames that have not arrived yet wait for them; of those that have, the last can be prompted.
     /// </summary>
     /// <param name="frames">Pictures of one size; taken ahead of their use on another thread.</param>
@@ -71,7 +73,8 @@ public sealed class VideoPredictor
     /// <param name="sound">The sound of the whole stream; null tracks without hearing.</param>
     /// <exception cref="ArgumentException">A rate that is not above 0, or sound for a model that does not hear.</exception>
     /// <remarks>
-    /// SAM2 measures the age of object pointers in lengths of the clip where it has fewer than 16 frames; a stream's length is unknown and counts
+    /// SAM2 measures the age of object pointers in lengths of the clip where it has fewer than 16 frames; a stream's length is unknown
+    /// and counts
     /// as longer.
     /// </remarks>
     public VideoSession Open(IAsyncEnumerable<RgbImage> frames, double framesPerSecond = 1, Waveform? sound = null)

@@ -62,7 +62,9 @@ internal static partial class MemoryModulesFixture
         }
     }
 
-    /// <summary>How many of the last memory tokens are object pointers: what the note says, otherwise what is left over from whole frames.</summary>
+    /// <summary>
+    /// How many of the last memory tokens are object pointers: what the note says, otherwise what is left over from whole frames.
+    /// </summary>
     private static int PointerTokens(Fixture fixture, int tokens, int cells)
     {
         int?[] told = [Number(NotedPointers()), Number(NotedFrames()) is { } frames ? tokens - (frames * cells) : null];

@@ -22,7 +22,8 @@ internal sealed class StageComparison(Fixture fixture, Device device, double bud
     public double Budget { get; set; } = budget;
 
     /// <summary>
-    /// Set while what is compared was rounded to bfloat16 on both sides: a value that lies between two of its steps may have gone to either, so that
+    /// Set while what is compared was rounded to bfloat16 on both sides: a value that lies between two of its steps may have gone to
+    /// either, so that
     /// one step is no error.
     /// </summary>
     public bool IsRoundedToBFloat16 { get; set; }

@@ -10,8 +10,10 @@ using AuralSam2.Predictors;
 namespace AuralSam2.Verification;
 
 /// <summary>
-/// Kind video: whole sessions with SAM2's video predictor. A scenario's name says what is shown first (pt, box, mask; two: a point, and a box for a
-/// second object) and that it runs on SAM2 2.0 (sam20); its stages say when a second prompt came (prompt1: before the first propagation, or between p0
+/// Kind video: whole sessions with SAM2's video predictor. A scenario's name says what is shown first (pt, box, mask; two: a point, and a
+/// box for a
+/// second object) and that it runs on SAM2 2.0 (sam20); its stages say when a second prompt came (prompt1: before the first propagation,
+/// or between p0
 /// and p1) and in which order frames were tracked.
 /// </summary>
 internal static partial class VideoFixture

@@ -181,7 +181,8 @@ internal sealed class MemoryBank : IDisposable
             if (others.TryGetValue(frame - (forward * back), out var entry)) spatial.Add((entry, back - 1));
 
         var maxPointers = Math.Min(frames, MaxPointers);
-        var pointers = conditioning.Select(e => (e.Pointer, Distance: forward * (frame - e.Frame))).Where(p => p.Distance >= 0 || !onlyPastPointers).ToList();
+        var pointers = conditioning
+            .Select(e => (e.Pointer, Distance: forward * (frame - e.Frame))).Where(p => p.Distance >= 0 || !onlyPastPointers).ToList();
         for (var back = 1; back < maxPointers; back++)
             if (others.TryGetValue(frame - (forward * back), out var entry)) pointers.Add((entry.Pointer, back));
 
@@ -238,7 +239,9 @@ internal enum MemoryRetention
     /// <summary>Those that tracking forwards cannot see any more.</summary>
     Forward,
 
-    /// <summary>Those out of sight of the current frame and of every conditioning frame, from which tracking may start in either direction.</summary>
+    /// <summary>
+    /// Those out of sight of the current frame and of every conditioning frame, from which tracking may start in either direction.
+    /// </summary>
     AroundPrompts,
 
     /// <summary>None.</summary>

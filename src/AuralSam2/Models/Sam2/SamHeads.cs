@@ -63,7 +63,8 @@ internal sealed class SamHeads
     /// <param name="decoded">The decoder's masks; overwritten when an absent object is masked out.</param>
     /// <param name="options">How.</param>
     /// <returns>Tensors are views of <paramref name="decoded"/> or rented in the caller's scope.</returns>
-    /// <remarks>The choice is made on the device. Only <see cref="SelectionOptions.DynamicViaStability"/> looks at a mask from the host.</remarks>
+    /// <remarks>The choice is made on the device. Only <see cref="SelectionOptions.DynamicViaStability"/> looks at a mask from the
+    /// host.</remarks>
     public SelectedMask Select(in DecodedMasks decoded, in SelectionOptions options)
     {
         var (height, width) = (decoded.Masks.Shape[1], decoded.Masks.Shape[2]);

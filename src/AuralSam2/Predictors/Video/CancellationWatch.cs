@@ -39,7 +39,8 @@ internal sealed class CancellationWatch : IDeviceObserver, IDisposable
     }
 
     /// <inheritdoc/>
-    /// <exception cref="OperationCanceledException">It is cancelled. Not thrown inside an op, whose own scratch memory must go first.</exception>
+    /// <exception cref="OperationCanceledException">It is cancelled. Not thrown inside an op, whose own scratch memory must go
+    /// first.</exception>
     public void EndOp(in OpInvocation call, in OpCost cost)
     {
         if (call.Depth == 0) cancellation.ThrowIfCancellationRequested();

@@ -4,7 +4,8 @@ using AuralSam2.Models.Sam2;
 namespace AuralSam2.Predictors;
 
 /// <summary>
-/// One object through a video: its prompts, what it remembers, and where it was tracked (SPEC 7 "Official video predictor rules"). Objects do not
+/// One object through a video: its prompts, what it remembers, and where it was tracked (SPEC 7 "Official video predictor rules").
+/// Objects do not
 /// know of each other.
 /// </summary>
 internal sealed class ObjectTrack : IDisposable

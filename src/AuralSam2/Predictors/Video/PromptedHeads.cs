@@ -4,7 +4,9 @@ using AuralSam2.Models.Sam2;
 
 namespace AuralSam2.Predictors;
 
-/// <summary>One object on one frame: prompts and features become a mask, an object pointer and scores (SPEC 4, 7), and those a memory.</summary>
+/// <summary>
+/// One object on one frame: prompts and features become a mask, an object pointer and scores (SPEC 4, 7), and those a memory.
+/// </summary>
 internal sealed class PromptedHeads(Sam2Network network, Device device)
 {
     /// <summary>Share of a resized mask's pixel from which on it belongs to the mask.</summary>
@@ -101,7 +103,8 @@ internal sealed class PromptedHeads(Sam2Network network, Device device)
     }
 
     /// <summary>
-    /// Rounds to the 8 significant bits of bfloat16, in which SAM2's predictor stores memories: c = (2^16 + 1) x; x' = c - (c - x) (Dekker 1971,
+    /// Rounds to the 8 significant bits of bfloat16, in which SAM2's predictor stores memories: c = (2^16 + 1) x; x' = c - (c - x)
+    /// (Dekker 1971,
     /// splitting of a number).
     /// </summary>
     private void RoundToBFloat16(Tensor x)

@@ -8,8 +8,10 @@ namespace AuralSam2.Predictors;
 
 /// <summary>One video that is being tracked: its objects, their prompts and memories. From <see cref="VideoPredictor"/>.</summary>
 /// <remarks>
-/// The image encoder and the first self-attention of the memory run once for each frame, whatever the number of objects. Frames are encoded when they
-/// are wanted; the last few stay (<see cref="VideoOptions.EncodedFrames"/>), others are encoded again. After a cancelled or failed call the session is as
+/// The image encoder and the first self-attention of the memory run once for each frame, whatever the number of objects. Frames are
+/// encoded when they
+/// are wanted; the last few stay (<see cref="VideoOptions.EncodedFrames"/>), others are encoded again. After a cancelled or failed call
+/// the session is as
 /// it was after the last frame that was handed out.
 /// </remarks>
 public sealed class VideoSession : IDisposable
@@ -44,12 +46,16 @@ public sealed class VideoSession : IDisposable
     /// <summary>Frames as memories count them: nobody knows how long a stream is.</summary>
     private int Frames => IsStream ? int.MaxValue : encoded.Images.Count!.Value;
 
-    /// <summary>Shows an object on a frame: a new one, or one that is known, to correct it. Propagate again, or further, to track what follows.</summary>
+    /// <summary>
+    /// Shows an object on a frame: a new one, or one that is known, to correct it. Propagate again, or further, to track what follows.
+    /// </summary>
     /// <param name="prompt">What is shown.</param>
     /// <param name="cancellation">Looked at after every op.</param>
     /// <returns>The object on that frame; null for a frame of a stream that has not arrived: it is prompted when it does.</returns>
-    /// <exception cref="ArgumentException">An empty prompt, a mask of another size, an empty box, a number that is none, or one outside the frame.</exception>
-    /// <exception cref="InvalidOperationException">The predictor is at work in another call, or a frame of a stream that is gone.</exception>
+    /// <exception cref="ArgumentException">An empty prompt, a mask of another size, an empty box, a number that is none, or one outside
+    /// the frame.</exception>
+    /// <exception cref="InvalidOperationException">The predictor is at work in another call, or a frame of a stream that is
+    /// gone.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public TrackedObject? Prompt(VideoPrompt prompt, CancellationToken cancellation = default)
     {
@@ -94,14 +100,17 @@ public sealed class VideoSession : IDisposable
     }
 
     /// <summary>Tracks all objects from frame to frame.</summary>
-    /// <param name="options">Which frames; null goes forwards from the first conditioning frame, or, on a stream, on from where it is.</param>
+    /// <param name="options">Which frames; null goes forwards from the first conditioning frame, or, on a stream, on from where it
+    /// is.</param>
     /// <param name="progress">Told before every frame; a stream's total is what has arrived.</param>
     /// <param name="cancellation">Looked at after every op.</param>
     /// <returns>
     /// Frames in the order of tracking, each as soon as it is known. Between two of them the session may be prompted and objects removed.
     /// </returns>
-    /// <exception cref="ArgumentException">A first frame outside the clip, fewer than one frame, or for a stream a first frame or a direction.</exception>
-    /// <exception cref="InvalidOperationException">No object was shown on any frame of a clip, or the predictor is at work in another call.</exception>
+    /// <exception cref="ArgumentException">A first frame outside the clip, fewer than one frame, or for a stream a first frame or a
+    /// direction.</exception>
+    /// <exception cref="InvalidOperationException">No object was shown on any frame of a clip, or the predictor is at work in another
+    /// call.</exception>
     /// <exception cref="Media.MediaException">A frame cannot be read.</exception>
     /// <exception cref="WeightsException">The weights produce values that are no numbers.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
@@ -119,7 +128,9 @@ public sealed class VideoSession : IDisposable
         return Run(asked, progress, cancellation);
     }
 
-    /// <summary>The logits of an object on a frame, <c>[height, width]</c>, its low-resolution mask, pointer and memory; for fixtures.</summary>
+    /// <summary>
+    /// The logits of an object on a frame, <c>[height, width]</c>, its low-resolution mask, pointer and memory; for fixtures.
+    /// </summary>
     internal MemoryBank.Entry? Answer(int objectId, int frame) => objects.Find(o => o.Id == objectId)?.Answer(frame);
 
     /// <summary>An object's memories; for tests.</summary>
