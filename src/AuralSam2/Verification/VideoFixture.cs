@@ -29,7 +29,11 @@ internal static partial class VideoFixture
 
     private const float DiscRadius = 25;
 
-    // What the scenarios show, in pixels of the video; fixtures do not store it.
+    /// <summary>Frames of the size for which the prompts below are.</summary>
+    private const float UsualWidth = 120;
+    private const float UsualHeight = 96;
+
+    // What the scenarios show, in pixels of the video; fixtures do not store it. Found by decoding every possible click, pair of clicks and box.
     private static readonly VideoPoint[] Click = [new(50, 40)];
     private static readonly VideoPoint[] Correction = [new(70, 60), new(20, 20, IsOnObject: false)];
     private static readonly VideoBox Box = new(20, 15, 90, 80);
@@ -66,14 +70,18 @@ internal static partial class VideoFixture
     /// <summary>One scenario, compared as it goes.</summary>
     private sealed class Replay(Device device, StageComparison comparison, VideoSession session, string scenario, RuleImages images, int size)
     {
+        /// <summary>Prompts keep their place in a larger video, and are drawn together with a smaller one.</summary>
+        private readonly float across = Math.Min(1, images.Width / UsualWidth);
+        private readonly float down = Math.Min(1, images.Height / UsualHeight);
+
         public void Run(CancellationToken cancellation)
         {
             comparison.DownstreamOfUndecided = false;
             int[] first = TrackedFrames(0);
             var reverse = first.Length > 1 && first[1] < first[0];
             Show(First(reverse ? LaterFrame : 0), "prompt0");
-            if (comparison.Stores($"{scenario}.prompt0b.masks")) Show(new VideoPrompt(0, 2) { Box = Box }, "prompt0b");
-            var correction = new VideoPrompt(LaterFrame) { Points = Correction };
+            if (comparison.Stores($"{scenario}.prompt0b.masks")) Show(new VideoPrompt(0, 2) { Box = Placed(Box) }, "prompt0b");
+            var correction = new VideoPrompt(LaterFrame) { Points = Placed(Correction) };
             int[] second = TrackedFrames(1);
             if (second.Length == 0 && comparison.Stores($"{scenario}.prompt1.masks")) Show(correction, "prompt1");
             Propagate("p0", reverse, cancellation);
@@ -84,19 +92,24 @@ internal static partial class VideoFixture
 
         private VideoPrompt First(int frame) => scenario switch
         {
-            _ when scenario.StartsWith("box", StringComparison.Ordinal) => new VideoPrompt(frame) { Box = Box },
+            _ when scenario.StartsWith("box", StringComparison.Ordinal) => new VideoPrompt(frame) { Box = Placed(Box) },
             _ when scenario.StartsWith("mask", StringComparison.Ordinal) => new VideoPrompt(frame) { Mask = Disc() },
-            _ => new VideoPrompt(frame) { Points = Click },
+            _ => new VideoPrompt(frame) { Points = Placed(Click) },
         };
+
+        private VideoPoint[] Placed(VideoPoint[] points) => [.. points.Select(p => p with { X = p.X * across, Y = p.Y * down })];
+
+        private VideoBox Placed(VideoBox box) => new(box.Left * across, box.Top * down, box.Right * across, box.Bottom * down);
 
         /// <summary>A disc in the middle of the frame.</summary>
         private byte[] Disc()
         {
             var mask = new byte[images.Width * images.Height];
+            var radius = DiscRadius * Math.Min(across, down);
             for (var i = 0; i < mask.Length; i++)
             {
                 int x = (i % images.Width) - (images.Width / 2), y = (i / images.Width) - (images.Height / 2);
-                if ((x * x) + (y * y) < DiscRadius * DiscRadius) mask[i] = 1;
+                if ((x * x) + (y * y) < radius * radius) mask[i] = 1;
             }
 
             return mask;

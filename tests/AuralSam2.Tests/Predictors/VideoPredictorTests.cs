@@ -168,6 +168,19 @@ public sealed class VideoPredictorTests : IDisposable
         Same(found[0], found[1]);
     }
 
+    [Fact]
+    public async Task The_next_frame_is_read_while_this_one_is_tracked()
+    {
+        var read = new System.Collections.Concurrent.ConcurrentDictionary<int, int>();
+        using var frames = new GeneratedFrames(5) { Reading = index => read.AddOrUpdate(index, 1, (_, times) => times + 1) };
+        using var session = new VideoPredictor(mini.Model).Open(frames);
+        session.Prompt(Click);
+        await foreach (var frame in session.PropagateAsync())
+            Assert.True(frame.Index == 4 || SpinWait.SpinUntil(() => read.ContainsKey(frame.Index + 1), 10_000));
+        Assert.Equal(Enumerable.Range(0, 5), read.Keys.Order());
+        Assert.All(read.Values, times => Assert.Equal(1, times));
+    }
+
     /// <summary>What does not depend on the object runs once for a frame.</summary>
     [Fact]
     public async Task Objects_share_the_encoder_and_the_first_self_attention()
