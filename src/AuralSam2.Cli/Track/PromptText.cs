@@ -58,8 +58,7 @@ internal sealed record PromptText(int Frame, int? ObjectId, VideoPoint? Point, V
 
     /// <summary>
     /// A file of prompts: <c>{"prompts": [{"frame": 0, "object": 1, "points": [[x, y, label]], "box": [x0, y0, x1, y1], "mask":
-    /// "FILE"}]}</c>; masks
-    /// relative to the file.
+    /// "FILE"}]}</c>; masks relative to the file.
     /// </summary>
     /// <exception cref="UsageException">It is no such file.</exception>
     public static IReadOnlyList<PromptText> FileOf(string file)

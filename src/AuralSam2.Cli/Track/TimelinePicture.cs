@@ -6,8 +6,7 @@ namespace AuralSam2.Cli;
 
 /// <summary>
 /// timeline.png: some frames with their objects, and below them a lane for every object: how much of the frame it takes, where it is
-/// absent, and where
-/// it was shown.
+/// absent, and where it was shown.
 /// </summary>
 internal sealed class TimelinePicture(TrackResults tracks, IReadOnlyList<VideoPrompt> prompts)
 {

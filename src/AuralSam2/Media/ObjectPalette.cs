@@ -1,9 +1,8 @@
 namespace AuralSam2.Media;
 
 /// <summary>
-/// Colours of object numbers as DAVIS and PASCAL VOC have them: bit k of a number's octal digits is bit 7 - (digit's place) of red, green
-/// and blue.
-/// Number 0 is black: no object.
+/// Colours of object numbers as DAVIS and PASCAL VOC have them: the bits 0, 1 and 2 of octal digit d of a number are bit 7 - d of red, green
+/// and blue. Number 0 is black: no object.
 /// </summary>
 public static class ObjectPalette
 {

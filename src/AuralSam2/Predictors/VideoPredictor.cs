@@ -8,8 +8,7 @@ namespace AuralSam2.Predictors;
 
 /// <summary>
 /// Follows objects that are shown by points, boxes or masks through a video, with SAM2's memory (SPEC 7); with a model that hears, sound
-/// and
-/// prompts go into the same decoder (the paper's Table 6).
+/// and prompts go into the same decoder (the paper's Table 6).
 /// </summary>
 /// <remarks>
 /// Not thread-safe, as the device serves one caller at a time: a call while another is at work, in any session of this predictor, throws
@@ -65,8 +64,7 @@ public sealed class VideoPredictor
 
     /// <summary>
     /// Opens a stream: its frames arrive one by one, are tracked once and forwards, and memory stays as it is however many there are.
-    /// Prompts for
-    /// frames that have not arrived yet wait for them; of those that have, the last can be prompted.
+    /// Prompts for frames that have not arrived yet wait for them; of those that have, the last can be prompted.
     /// </summary>
     /// <param name="frames">Pictures of one size; taken ahead of their use on another thread.</param>
     /// <param name="framesPerSecond">Their rate, above 0.</param>
@@ -74,8 +72,7 @@ public sealed class VideoPredictor
     /// <exception cref="ArgumentException">A rate that is not above 0, or sound for a model that does not hear.</exception>
     /// <remarks>
     /// SAM2 measures the age of object pointers in lengths of the clip where it has fewer than 16 frames; a stream's length is unknown
-    /// and counts
-    /// as longer.
+    /// and counts as longer.
     /// </remarks>
     public VideoSession Open(IAsyncEnumerable<RgbImage> frames, double framesPerSecond = 1, Waveform? sound = null)
     {

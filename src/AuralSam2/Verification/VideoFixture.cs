@@ -11,10 +11,8 @@ namespace AuralSam2.Verification;
 
 /// <summary>
 /// Kind video: whole sessions with SAM2's video predictor. A scenario's name says what is shown first (pt, box, mask; two: a point, and a
-/// box for a
-/// second object) and that it runs on SAM2 2.0 (sam20); its stages say when a second prompt came (prompt1: before the first propagation,
-/// or between p0
-/// and p1) and in which order frames were tracked.
+/// box for a second object) and that it runs on SAM2 2.0 (sam20); its stages say when a second prompt came (prompt1: before the first
+/// propagation, or between p0 and p1) and in which order frames were tracked.
 /// </summary>
 internal static partial class VideoFixture
 {
@@ -24,7 +22,8 @@ internal static partial class VideoFixture
     /// <summary>A logit this close to zero may be binarised either way.</summary>
     private const float UndecidedLogit = 1e-4f;
 
-    /// <summary>Frame that is prompted where the first prompt is not on frame 0: a box that is followed backwards, a correction.</summary>
+    /// <summary>Frame that is prompted where the first prompt is not on frame 0: a box that is followed backwards, a
+    /// correction.</summary>
     private const int LaterFrame = 3;
 
     private const float DiscRadius = 25;

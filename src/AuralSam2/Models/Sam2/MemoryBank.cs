@@ -86,7 +86,7 @@ internal sealed class MemoryBank : IDisposable
         return Keep(Take(), frame, isConditioning);
     }
 
-    /// <summary>Room for a memory that no frame sees yet: <see cref="Keep"/> it when it is complete, or <see cref="Return"/> it.</summary>
+    /// <summary>Room for a memory that no frame sees yet: to <see cref="Keep"/> when it is complete, or else to <see cref="Return"/>.</summary>
     public Entry Take()
     {
         if (free.Count == 0) MakeRoom(1);

@@ -5,8 +5,7 @@ namespace AuralSam2.Predictors;
 
 /// <summary>
 /// One object through a video: its prompts, what it remembers, and where it was tracked (SPEC 7 "Official video predictor rules").
-/// Objects do not
-/// know of each other.
+/// Objects do not know of each other.
 /// </summary>
 internal sealed class ObjectTrack : IDisposable
 {

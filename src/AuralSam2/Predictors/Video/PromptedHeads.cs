@@ -104,8 +104,7 @@ internal sealed class PromptedHeads(Sam2Network network, Device device)
 
     /// <summary>
     /// Rounds to the 8 significant bits of bfloat16, in which SAM2's predictor stores memories: c = (2^16 + 1) x; x' = c - (c - x)
-    /// (Dekker 1971,
-    /// splitting of a number).
+    /// (Dekker 1971, splitting of a number).
     /// </summary>
     private void RoundToBFloat16(Tensor x)
     {

@@ -9,10 +9,8 @@ namespace AuralSam2.Predictors;
 /// <summary>One video that is being tracked: its objects, their prompts and memories. From <see cref="VideoPredictor"/>.</summary>
 /// <remarks>
 /// The image encoder and the first self-attention of the memory run once for each frame, whatever the number of objects. Frames are
-/// encoded when they
-/// are wanted; the last few stay (<see cref="VideoOptions.EncodedFrames"/>), others are encoded again. After a cancelled or failed call
-/// the session is as
-/// it was after the last frame that was handed out.
+/// encoded when they are wanted; the last few stay (<see cref="VideoOptions.EncodedFrames"/>), others are encoded again. After a
+/// cancelled or failed call the session is as it was after the last frame that was handed out.
 /// </remarks>
 public sealed class VideoSession : IDisposable
 {
@@ -199,7 +197,8 @@ public sealed class VideoSession : IDisposable
         return new TrackedFrame(index, index / framesPerSecond, found);
     }
 
-    /// <summary>Prompts that waited for a frame. One that makes no sense is gone with the error; one that was cancelled waits on.</summary>
+    /// <summary>Prompts that waited for a frame. One that makes no sense is gone with the error; one that was cancelled waits
+    /// on.</summary>
     private void ApplyAwaited(int index)
     {
         if (!awaited.TryGetValue(index, out var waiting)) return;

@@ -46,15 +46,14 @@ public sealed record VideoOptions
 {
     /// <summary>
     /// Whether a frame that is prompted after it was tracked becomes a conditioning frame, which every other frame sees and which is not
-    /// tracked
-    /// again: a correction holds (add_all_frames_to_correct_as_cond of SAM2's own predictor). False tracks over it.
+    /// tracked again: a correction holds (add_all_frames_to_correct_as_cond of SAM2's own predictor). False tracks over it.
     /// </summary>
     public bool CorrectionsCondition { get; init; } = true;
 
     /// <summary>
     /// Whether the memory of every frame is kept, 1.3 MB for each frame and object at 1024 x 1024, so that corrections anywhere in a clip
-    /// see their
-    /// neighbours. False keeps those within sight (16 frames) of the current frame and of conditioning frames. Streams always do that.
+    /// see their neighbours. False keeps those within sight (16 frames) of the current frame and of conditioning frames. Streams always
+    /// do that.
     /// </summary>
     public bool RememberEveryFrame { get; init; } = true;
 
