@@ -40,6 +40,7 @@ public static class FixtureVerifier
                 case "aural": AuralFixture.Run(device, comparison, cancellation); break;
                 case "losses": LossesFixture.Run(device, comparison); break;
                 case "memory_modules": MemoryModulesFixture.Run(device, comparison); break;
+                case "training": TrainingFixture.Run(device, comparison, cancellation); break;
                 case "video": VideoFixture.Run(device, comparison, cancellation); break;
                 default:
                     return new FixtureReport(
