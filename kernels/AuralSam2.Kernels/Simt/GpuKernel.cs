@@ -49,6 +49,9 @@ internal abstract class GpuKernel
         SelectGpu.BestKernel, SelectGpu.WhereKernel,
         DropoutGpu.Kernel,
         GatherGpu.Kernel,
+        BatchNormGpu.SumKernel, BatchNormGpu.StatisticsKernel, BatchNormGpu.TotalKernel, BatchNormGpu.ApplyKernel, BatchNormGpu.SlopeKernel,
+        MaskLossGpu.SumKernel, MaskLossGpu.TotalKernel, MaskLossGpu.SlopeKernel,
+        InfoNceGpu.SumKernel, InfoNceGpu.TotalKernel, InfoNceGpu.SlopeKernel,
     ];
 
     /// <summary>What profilers show, after ILGPU's prefix <c>Kernel_</c>: the name of the method, for example <c>GemmMultiply</c>.</summary>
