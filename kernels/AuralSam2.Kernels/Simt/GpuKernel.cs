@@ -53,6 +53,9 @@ internal abstract class GpuKernel
         GatherGpu.Kernel,
         AdamWGpu.Kernel,
         SquareSumGpu.Kernel,
+        BatchNormGpu.SumKernel, BatchNormGpu.StatisticsKernel, BatchNormGpu.TotalKernel, BatchNormGpu.ApplyKernel, BatchNormGpu.SlopeKernel,
+        MaskLossGpu.SumKernel, MaskLossGpu.TotalKernel, MaskLossGpu.SlopeKernel,
+        InfoNceGpu.SumKernel, InfoNceGpu.TotalKernel, InfoNceGpu.SlopeKernel,
     ];
 
     /// <summary>What profilers show, after ILGPU's prefix <c>Kernel_</c>: the name of the method, for example <c>GemmMultiply</c>.</summary>
