@@ -113,6 +113,7 @@ public sealed class RealTrackTests : IDisposable
     [InlineData("is empty", "--mask", "0,black.png")]
     [InlineData("none of DAVIS", "--mask", "0,photo.png")]
     [InlineData("no file of prompts", "--prompts", "bad.json")]
+    [InlineData("number of pixels", "--fill-holes", "-1")]
     [InlineData("which object", "--reverse", "true")]
     [InlineData("own sound", "--audio", "--point", "0,1,2,1")]
     public void A_bad_prompt_is_one_clear_line(string words, params string[] options)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using AuralSam2.PostProcessing;
 using AuralSam2.Predictors;
 
 namespace AuralSam2.Cli;
@@ -65,6 +66,16 @@ internal sealed class TrackCommand : Command
         DefaultValueFactory = _ => 10,
     };
 
+    private readonly Option<int> fillHoles = new("--fill-holes") { Description = "Fill holes of at most so many pixels in every mask.", HelpName = "PIXELS" };
+
+    private readonly Option<int> removeSprinkles = new("--remove-sprinkles")
+    {
+        Description = "Remove islands of at most so many pixels from every mask.",
+        HelpName = "PIXELS",
+    };
+
+    private readonly Option<bool> smooth = new("--smooth") { Description = "Smooth the edges of every mask." };
+
     private readonly Option<string?> output = new("--out") { Description = $"Folder for the result. [default: {DefaultOutRoot}/<clip name>]", HelpName = "DIR" };
 
     private readonly Option<bool> force = new("--force") { Description = "Replace an earlier result in that folder once the new one is complete." };
@@ -78,7 +89,10 @@ internal sealed class TrackCommand : Command
     {
         model.AcceptOnlyFromAmong("t", "s", "b+", "l", "mini");
         foreach (var option in (Option[])
-                [frames, video, points, boxes, masks, prompts, audio, reverse, weights, model, framesPerSecond, window, output, force, device, threads, json])
+                [
+                    frames, video, points, boxes, masks, prompts, audio, reverse, weights, model, framesPerSecond, window, fillHoles, removeSprinkles,
+                    smooth, output, force, device, threads, json,
+                ])
             Options.Add(option);
         SetAction(parsed => new TrackRun(engine, streams, cancellation).Run(RequestOf(parsed)));
     }
@@ -92,6 +106,9 @@ internal sealed class TrackCommand : Command
         var rate = parsed.GetValue(framesPerSecond);
         if (!(rate > 0 && rate <= MostFramesPerSecond)) throw new UsageException($"--fps wants a number above 0, at most {MostFramesPerSecond}");
         if (parsed.GetValue(window) < 1) throw new UsageException("--window wants at least 1");
+        var cleanup = new MaskCleanupOptions(parsed.GetValue(fillHoles), parsed.GetValue(removeSprinkles), parsed.GetValue(smooth));
+        if (cleanup.FillHolesUpTo < 0 || cleanup.RemoveSprinklesUpTo < 0)
+            throw new UsageException("--fill-holes and --remove-sprinkles want a number of pixels, 0 or more");
         var (hears, sound) = (parsed.GetResult(audio) is not null, parsed.GetValue(audio));
         if (hears && sound is null && videoFile is null)
             throw new UsageException("--audio without a file is the video's own sound; with --frames give --audio FILE");
@@ -116,7 +133,7 @@ internal sealed class TrackCommand : Command
             RuleSeed = seed,
             Model = parsed.GetValue(model),
             FramesPerSecond = rate,
-            Options = new VideoOptions { Window = parsed.GetValue(window), RememberEveryFrame = false },
+            Options = new VideoOptions { Window = parsed.GetValue(window), RememberEveryFrame = false, Cleanup = cleanup },
             Out = parsed.GetValue(output) ?? Path.Combine(DefaultOutRoot, name),
             Force = parsed.GetValue(force),
             Device = parsed.GetValue(device)!,

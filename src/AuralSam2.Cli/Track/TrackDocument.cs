@@ -28,7 +28,7 @@ internal sealed record TrackDocument(
     internal sealed record TrackedClip(string Frames, string? Audio, int Count, int Width, int Height, double Fps);
 
     /// <summary>How it was tracked.</summary>
-    internal sealed record Manner(bool Reverse, bool Hears, int Window);
+    internal sealed record Manner(bool Reverse, bool Hears, int Window, int FillHoles, int RemoveSprinkles, bool Smooth);
 
     /// <summary>What was shown of an object on a frame.</summary>
     /// <param name="Frame">From 0.</param>

@@ -84,7 +84,10 @@ internal sealed class TrackRun(IEngine engine, CommandStreams streams, Cancellat
             request.RuleSeed is null, chosen.Device.Name, chosen.Note, (chosen.Device as CpuDevice)?.Threads,
             new TrackDocument.TrackedClip(
                 frames.Description, sound is null ? null : request.Audio ?? request.Video, frames.Count, frames.Width, frames.Height, frames.FramesPerSecond),
-            new TrackDocument.Manner(request.Reverse, request.Hears, request.Options.Window), [.. prompts.Select(TrackDocument.Shown.Of)],
+            new TrackDocument.Manner(
+                request.Reverse, request.Hears, request.Options.Window, request.Options.Cleanup.FillHolesUpTo,
+                request.Options.Cleanup.RemoveSprinklesUpTo, request.Options.Cleanup.SmoothEdges),
+            [.. prompts.Select(TrackDocument.Shown.Of)],
             tracks.Objects, tracks.Frames,
             new TrackDocument.Timing(
                 Math.Round(openSeconds, 3), Math.Round(loadSeconds, 3), clock.Seconds, Math.Round(writeSeconds, 3),

@@ -45,6 +45,8 @@ public sealed class VideoPredictor
         (this.network, this.hearing, this.device, Weights) = (network, hearing, device, weights);
         this.options = options ?? new VideoOptions();
         if (this.options.Window < 1) throw new ArgumentException($"a window of {this.options.Window} frames", nameof(options));
+        if (this.options.Cleanup is { FillHolesUpTo: < 0 } or { RemoveSprinklesUpTo: < 0 })
+            throw new ArgumentException($"an area below 0: {this.options.Cleanup}", nameof(options));
         if (this.options.EncodedFrames < 1) throw new ArgumentException($"{this.options.EncodedFrames} encoded frames", nameof(options));
     }
 
@@ -90,7 +92,8 @@ public sealed class VideoPredictor
             : new HeardFrames(hearing!, images, sound, framesPerSecond, options.Window);
         var retention = rememberEveryFrame ? MemoryRetention.Everything : MemoryRetention.AroundPrompts;
         return new VideoSession(
-            network, device, encoded, framesPerSecond, id => new ObjectTrack(id, network, device, options, retention), turn, Weights);
+            network, device, encoded, framesPerSecond, id => new ObjectTrack(id, network, device, options, retention), turn, Weights,
+            options.Cleanup);
     }
 
     private void RequireHearing(Waveform? sound)

@@ -1,5 +1,6 @@
 using AuralSam2.Kernels;
 using AuralSam2.Media;
+using AuralSam2.PostProcessing;
 using AuralSam2.Predictors;
 using Xunit;
 
@@ -66,6 +67,25 @@ public sealed class VideoPredictorTests : IDisposable
         session.Prompt(new VideoPrompt(4) { Points = [new(40, 30)] });
         var after = await All(session, new PropagateOptions { From = 5 });
         Assert.NotEqual(tracked[5].Objects[0].ObjectScore, after[0].Objects[0].ObjectScore); // but seen from frames behind it
+    }
+
+    /// <summary>Only what is handed out: scores, and so memories, stay what they are.</summary>
+    [Fact]
+    public async Task Masks_are_tidied_where_they_are_handed_out()
+    {
+        using var frames = new GeneratedFrames(3);
+        var found = new List<List<TrackedFrame>>();
+        foreach (var cleanup in (MaskCleanupOptions[])[new(), new(RemoveSprinklesUpTo: 60 * 44)])
+        {
+            using var session = new VideoPredictor(mini.Model, new VideoOptions { Cleanup = cleanup }).Open(frames);
+            session.Prompt(Click);
+            found.Add(await All(session));
+        }
+
+        Assert.Equal(found[0].Select(f => f.Objects[0].ObjectScore), found[1].Select(f => f.Objects[0].ObjectScore));
+        Assert.Contains(found[0], f => f.Objects[0].Mask.Contains((byte)255));
+        Assert.All(found[1], f => Assert.DoesNotContain((byte)255, f.Objects[0].Mask));
+        Assert.Throws<ArgumentException>(() => new VideoPredictor(mini.Model, new VideoOptions { Cleanup = new(FillHolesUpTo: -1) }));
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using AuralSam2.Kernels;
 using AuralSam2.Kernels.Ops;
 using AuralSam2.Models.Sam2;
+using AuralSam2.PostProcessing;
 using AuralSam2.Weights;
 
 namespace AuralSam2.Predictors;
@@ -21,16 +22,18 @@ public sealed class VideoSession : IDisposable
     private readonly Func<int, ObjectTrack> create;
     private readonly Turn turn;
     private readonly string weights;
+    private readonly MaskCleanupOptions cleanup;
     private readonly List<ObjectTrack> objects = [];
     private readonly SortedDictionary<int, List<VideoPrompt>> awaited = [];
     private int next; // frame of a stream that is tracked next
     private bool isDisposed;
 
     internal VideoSession(
-        Sam2Network network, Device device, EncodedFrames encoded, double framesPerSecond, Func<int, ObjectTrack> create, Turn turn, string weights)
+        Sam2Network network, Device device, EncodedFrames encoded, double framesPerSecond, Func<int, ObjectTrack> create, Turn turn, string weights,
+        MaskCleanupOptions cleanup)
     {
         (this.network, this.device, this.encoded, this.framesPerSecond) = (network, device, encoded, framesPerSecond);
-        (this.create, this.turn, this.weights) = (create, turn, weights);
+        (this.create, this.turn, this.weights, this.cleanup) = (create, turn, weights, cleanup);
     }
 
     /// <summary>Numbers of the objects, in the order in which they were added.</summary>
@@ -274,6 +277,7 @@ public sealed class VideoSession : IDisposable
             throw new WeightsException($"{weights}: frame {index} comes out as not a number; the weights are damaged, or not those of this model");
         var mask = new byte[pixels];
         for (var i = 0; i < pixels; i++) mask[i] = values[i] > 0 ? byte.MaxValue : byte.MinValue;
+        MaskCleanup.Apply(mask, width, height, cleanup);
         return new TrackedObject(track.Id, mask, iou, objectLogit, track.ConditioningFrames.Contains(index));
     }
 

@@ -1,3 +1,5 @@
+using AuralSam2.PostProcessing;
+
 namespace AuralSam2.Predictors;
 
 /// <summary>A click.</summary>
@@ -66,6 +68,9 @@ public sealed record VideoOptions
     /// Frames that are fused with the sound at a time; released models were trained on at most 10. Without sound it does not matter.
     /// </summary>
     public int Window { get; init; } = 10;
+
+    /// <summary>How masks are tidied when they are handed out, at the size of the frame; memories see them as they were decoded.</summary>
+    public MaskCleanupOptions Cleanup { get; init; } = new();
 }
 
 /// <summary>Which frames are tracked.</summary>
