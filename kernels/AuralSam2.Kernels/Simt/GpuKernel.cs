@@ -35,6 +35,7 @@ internal abstract class GpuKernel
         Conv2dGpu.Kernel, Conv2dGpu.PartsKernel, Conv2dGpu.ScalarsKernel,
         LayerNormGpu.Kernel, LayerNormGpu.LoneKernel,
         AttentionGpu.Narrow, AttentionGpu.Medium, AttentionGpu.Wide, AttentionGpu.Combine,
+        HeadProductGpu.Kernel, AttentionGradientGpu.Kernel,
         WindowAttentionGpu.Narrow, WindowAttentionGpu.Medium, WindowAttentionGpu.Wide, WindowAttentionGpu.Combine,
         ElementwiseGpu.AddKernel, ElementwiseGpu.MapKernel, ElementwiseGpu.MapGradientKernel, ElementwiseGpu.ThresholdKernel,
         DepthwiseConv2dGpu.Kernel,
