@@ -31,6 +31,20 @@ public sealed unsafe class AttentionGradientTests
         }
     }
 
+    /// <summary>Gradients of tokens; that of the padding token is a sum of rows, an op of its own.</summary>
+    [Fact]
+    public void WindowsOnAGpuAgreeWithThoseOnTheHost()
+    {
+        using var host = new CpuDevice(1);
+        using var device = new EmulatorDevice(4);
+        foreach (var subject in OpRegistry.Cases.Where(c => c.Op == "WindowAttention" && c.Tiny && c.Flops < 3e4))
+        {
+            var (expected, found) = (GradientRunner.Gradients(host, subject, [0], out _)[0], GradientRunner.Gradients(device, subject, [0], out _)[0]);
+            var largest = expected.Max(Math.Abs);
+            for (var i = 0; i < expected.Length; i++) Assert.True(Math.Abs(expected[i] - found[i]) <= subject.GradientBudget * largest, $"{subject} at {i}");
+        }
+    }
+
     [Fact]
     public void DoesNotDependOnTheNumberOfThreads()
     {

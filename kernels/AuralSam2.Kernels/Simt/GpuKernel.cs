@@ -36,6 +36,7 @@ internal abstract class GpuKernel
         LayerNormGpu.Kernel, LayerNormGpu.LoneKernel,
         AttentionGpu.Narrow, AttentionGpu.Medium, AttentionGpu.Wide, AttentionGpu.Combine,
         HeadProductGpu.Kernel, AttentionGradientGpu.Kernel,
+        WindowAttentionGradientGpu.GatherKernel, WindowAttentionGradientGpu.ScatterKernel,
         WindowAttentionGpu.Narrow, WindowAttentionGpu.Medium, WindowAttentionGpu.Wide, WindowAttentionGpu.Combine,
         ElementwiseGpu.AddKernel, ElementwiseGpu.MapKernel, ElementwiseGpu.MapGradientKernel, ElementwiseGpu.ThresholdKernel,
         DepthwiseConv2dGpu.Kernel,
