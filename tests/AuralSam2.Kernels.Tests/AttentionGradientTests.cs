@@ -18,12 +18,12 @@ public sealed unsafe class AttentionGradientTests
     private static readonly string[] Ops = ["Attention", "WindowAttention", "DotProductFusion"];
 
     public static TheoryData<string> OnEmulator =>
-        [.. OpRegistry.Cases.Where(c => c.Tiny && c.Op is "Attention" or "DotProductFusion" && c.Flops < 3e4).Select(c => c.ToString())];
+        [.. OpRegistry.Cases.Where(c => c.Tiny && c.Op is "Attention" or "DotProductFusion" && c.Flops < 1e4).Select(c => c.ToString())];
 
     [Theory, MemberData(nameof(OnEmulator))]
     public void AgreesWithFiniteDifferencesOnAGpu(string name)
     {
-        foreach (var threads in (int[])[1, 4])
+        foreach (var threads in (int[])[1, 2])
         {
             using var device = new EmulatorDevice(threads);
             var outcome = GradientRunner.Check(device, OpRegistry.Cases.Single(c => c.ToString() == name), probes: 3);
@@ -39,9 +39,11 @@ public sealed unsafe class AttentionGradientTests
         using var device = new EmulatorDevice(4);
         foreach (var subject in OpRegistry.Cases.Where(c => c.Op == "WindowAttention" && c.Tiny && c.Flops < 3e4))
         {
-            var (expected, found) = (GradientRunner.Gradients(host, subject, [0], out _)[0], GradientRunner.Gradients(device, subject, [0], out _)[0]);
+            var expected = GradientRunner.Gradients(host, subject, [0], out _)[0];
+            var found = GradientRunner.Gradients(device, subject, [0], out _)[0];
             var largest = expected.Max(Math.Abs);
-            for (var i = 0; i < expected.Length; i++) Assert.True(Math.Abs(expected[i] - found[i]) <= subject.GradientBudget * largest, $"{subject} at {i}");
+            for (var i = 0; i < expected.Length; i++)
+                Assert.True(Math.Abs(expected[i] - found[i]) <= subject.GradientBudget * largest, $"{subject} at {i}");
         }
     }
 

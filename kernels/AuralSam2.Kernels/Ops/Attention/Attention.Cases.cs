@@ -114,7 +114,8 @@ internal static class AttentionCases
                         for (var r = 0; r < s.Queries; r++)
                         {
                             var y = ReferenceMath.Attend(
-                                Head(v[0], s.Queries, r, s.HeadDim), keys, values, key => dropout.FactorOf((((b * s.Heads) + h) * s.Queries) + r, key));
+                                Head(v[0], s.Queries, r, s.HeadDim), keys, values,
+                                key => dropout.FactorOf((((b * s.Heads) + h) * s.Queries) + r, key));
                             y.CopyTo(v[3], ((((b * s.Queries) + r) * s.Heads) + h) * s.ValueDim);
                         }
                     }

@@ -56,7 +56,10 @@ public static class Attention
         });
     }
 
-    /// <summary>Computes, and writes the log-sums <c>[batch * heads, queries]</c> where they are asked for (on a CPU: a GPU's gradient sums again); never recorded.</summary>
+    /// <summary>
+    /// Computes, and writes the log-sums <c>[batch * heads, queries]</c> where they are asked for (on a CPU: a GPU's gradient sums again);
+    /// never recorded.
+    /// </summary>
     internal static void Run(
         Device device, Tensor q, Tensor k, Tensor v, Tensor y, int heads, AttentionDropout dropout = default, Tensor logSums = default)
     {

@@ -48,12 +48,15 @@ internal static class AttentionGradientGpu
             if (o.WantsScores) HeadProductGpu.Run(device, dy, v.Transposed, gradients, sequences, heads, (count, keys, dv), factor, adds: false);
             if (!linear) Softmax(device, scores, scoreGradients, count, o.Queries, first, d, o.Dropout);
             if (!o.Dv.IsEmpty)
-                HeadProductGpu.Run(device, weights.Transposed, dy, Heads(device, o.Dv, dv, keys), sequences, heads, (keys, dv, count), 1f, adds: true);
+                Add(weights.Transposed, dy, Heads(device, o.Dv, dv, keys), (keys, dv, count));
             if (!o.Dk.IsEmpty)
-                HeadProductGpu.Run(device, gradients.Transposed, q, Heads(device, o.Dk, d, keys), sequences, heads, (keys, d, count), 1f, adds: true);
+                Add(gradients.Transposed, q, Heads(device, o.Dk, d, keys), (keys, d, count));
             if (!o.Dq.IsEmpty)
-                HeadProductGpu.Run(device, gradients, k, Heads(device, o.Dq, d, o.Queries, first), sequences, heads, (count, d, keys), 1f, adds: true);
+                Add(gradients, k, Heads(device, o.Dq, d, o.Queries, first), (count, d, keys));
         }
+
+        void Add(HeadMatrix a, HeadMatrix b, HeadMatrix c, (int M, int N, int K) shape) =>
+            HeadProductGpu.Run(device, a, b, c, sequences, heads, shape, 1f, adds: true);
     }
 
     /// <summary>Attention with dropout, for training: the flash kernels have none.</summary>
@@ -68,10 +71,12 @@ internal static class AttentionGradientGpu
             var count = Math.Min(chunk, queries - first);
             var (scores, weights) = Weights(device, sequences, heads, count, keys);
             HeadProductGpu.Run(
-                device, Heads(device, q, d, queries, first), Heads(device, k, d, keys).Transposed, weights, sequences, heads, (count, keys, d), 1f, false);
+                device, Heads(device, q, d, queries, first), Heads(device, k, d, keys).Transposed, weights, sequences, heads,
+                (count, keys, d), 1f, adds: false);
             Softmax(device, scores, default, count, queries, first, d, dropout);
             HeadProductGpu.Run(
-                device, weights, Heads(device, v, dv, keys), Heads(device, y, dv, queries, first), sequences, heads, (count, dv, keys), 1f, false);
+                device, weights, Heads(device, v, dv, keys), Heads(device, y, dv, queries, first), sequences, heads,
+                (count, dv, keys), 1f, adds: false);
         }
     }
 

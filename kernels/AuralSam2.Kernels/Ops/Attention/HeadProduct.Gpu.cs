@@ -31,9 +31,11 @@ internal static class HeadProductGpu
 {
     private const int Threads = 256;
     private const int Depth = 16;
-    private const int MaxQuads = 2 * Depth * ((Threads >> 4) + 1);
 
-    public static readonly GpuKernel<Arguments> Kernel = new(MultiplyHeads, Threads, maxSharedFloats: 4 * MaxQuads * 2);
+    /// <summary>Quads of a stage's rows, one more than each needs.</summary>
+    private const int StageQuads = Depth * ((Threads / 16) + 1);
+
+    public static readonly GpuKernel<Arguments> Kernel = new(MultiplyHeads, Threads, maxSharedFloats: 2 * 4 * StageQuads);
 
     /// <summary>Arguments of <see cref="MultiplyHeads"/>.</summary>
     /// <param name="A"><c>[m, k]</c>.</param>
@@ -54,7 +56,8 @@ internal static class HeadProductGpu
         float Factor, int Adds);
 
     public static void Run(
-        IlgpuDevice device, HeadMatrix a, HeadMatrix b, HeadMatrix c, int sequences, int heads, (int M, int N, int K) shape, float factor, bool adds)
+        IlgpuDevice device, HeadMatrix a, HeadMatrix b, HeadMatrix c, int sequences, int heads, (int M, int N, int K) shape, float factor,
+        bool adds)
     {
         var threads = device.GroupSize(Kernel);
         var acrossBits = BitOperations.Log2((uint)threads) / 2;
@@ -108,7 +111,9 @@ internal static class HeadProductGpu
 
     private static Float4 Add(float a, Float4 b, Float4 c) => new((a * b.X) + c.X, (a * b.Y) + c.Y, (a * b.Z) + c.Z, (a * b.W) + c.W);
 
-    /// <summary>Terms k0 .. of four neighbours at a time; zeros beyond the matrix. Neighbouring threads read along the dimension that is dense.</summary>
+    /// <summary>
+    /// Terms k0 .. of four neighbours at a time; zeros beyond the matrix. Neighbouring threads read along the dimension that is dense.
+    /// </summary>
     private static void Stage(
         ArrayView<Float4> shared, int start, int quads, GroupThread thread, ArrayView<float> from, int stride, int strideK, int first, int count,
         int k0, int depth)
