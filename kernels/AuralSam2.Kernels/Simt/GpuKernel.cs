@@ -37,6 +37,8 @@ internal abstract class GpuKernel
         LayerNormGpu.Kernel, LayerNormGpu.LoneKernel, LayerNormGradientGpu.RowKernel, LayerNormGradientGpu.AffineKernel,
         Conv2dGradientGpu.UnfoldKernel, Conv2dGradientGpu.UnfoldScalarsKernel, Conv2dGradientGpu.FoldKernel,
         AttentionGpu.Narrow, AttentionGpu.Medium, AttentionGpu.Wide, AttentionGpu.Combine,
+        HeadProductGpu.Kernel, AttentionGradientGpu.Kernel,
+        WindowAttentionGradientGpu.GatherKernel, WindowAttentionGradientGpu.ScatterKernel,
         WindowAttentionGpu.Narrow, WindowAttentionGpu.Medium, WindowAttentionGpu.Wide, WindowAttentionGpu.Combine,
         ElementwiseGpu.AddKernel, ElementwiseGpu.MapKernel, ElementwiseGpu.MapGradientKernel, ElementwiseGpu.ThresholdKernel,
         DepthwiseConv2dGpu.Kernel, DepthwiseConv2dGradientGpu.PixelKernel, DepthwiseConv2dGradientGpu.TapKernel,
