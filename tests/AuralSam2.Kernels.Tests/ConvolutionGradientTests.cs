@@ -16,7 +16,11 @@ public sealed class ConvolutionGradientTests
     public void DoesNotDependOnTheNumberOfThreads(string name)
     {
         var subject = OpRegistry.Cases.Single(c => !c.Real && c.ToString() == name);
-        int[] wanted = [.. Enumerable.Range(0, subject.Operands.Length).Where(i => subject.Operands[i] is { Role: not OperandRole.Output, Constant: false })];
+        int[] wanted =
+        [
+            .. Enumerable.Range(0, subject.Operands.Length)
+                .Where(i => subject.Operands[i] is { Role: not OperandRole.Output, Constant: false }),
+        ];
         using CpuDevice one = new(1), three = new(3);
         var expected = GradientRunner.Gradients(one, subject, wanted, out var first);
         var found = GradientRunner.Gradients(three, subject, wanted, out var second);
