@@ -15,6 +15,20 @@ internal sealed class Intervals
         return at < items.Count && items[at].Start < interval.End && interval.Start < interval.End;
     }
 
+    /// <summary>What of an interval is not in the set.</summary>
+    public List<(long Start, long End)> Without((long Start, long End) interval)
+    {
+        var gaps = new List<(long, long)>();
+        for (var at = FirstEndingAfter(interval.Start); at < items.Count && items[at].Start < interval.End; at++)
+        {
+            if (items[at].Start > interval.Start) gaps.Add((interval.Start, items[at].Start));
+            interval.Start = items[at].End;
+        }
+
+        if (interval.Start < interval.End) gaps.Add(interval);
+        return gaps;
+    }
+
     /// <summary>Adds an interval; neighbours become one.</summary>
     public void Add((long Start, long End) interval)
     {

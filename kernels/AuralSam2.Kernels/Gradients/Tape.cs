@@ -192,6 +192,15 @@ public sealed class Tape : IDisposable
         return new TapeRecord(this, device, op, inputs);
     }
 
+    /// <summary>
+    /// The stretches of a tensor that no trainable value reaches, where others are reached: its op adds to their gradients too, but nobody
+    /// takes these.
+    /// </summary>
+    internal IEnumerable<Tensor> Unreached(Tensor tensor) => Reaches(tensor)
+        ? shadows[tensor.Buffer].Reached.Without(Extent(tensor)).Select(gap => new Tensor(
+            tensor.Buffer, gap.Start, new Shape(1, checked((int)(gap.End - gap.Start))), checked((int)(gap.End - gap.Start))))
+        : [];
+
     /// <summary>From here on a tensor holds something that a trainable value reaches.</summary>
     internal void Reach(Tensor y)
     {

@@ -16,6 +16,7 @@ internal sealed class TapeRecord
     private readonly string op;
     private readonly string module;
     private readonly Tensor[] inputs;
+    private readonly Tensor[] unreached;
     private readonly List<Tensor> results = [];
     private Action? gradient;
 
@@ -28,6 +29,7 @@ internal sealed class TapeRecord
     {
         (this.tape, this.device, this.op, module) = (tape, device, op, device.CurrentModule);
         this.inputs = [.. inputs];
+        unreached = [.. this.inputs.SelectMany(tape.Unreached)];
     }
 
     /// <summary>Set when the gradient of the result is left as that of the input which the result replaced.</summary>
@@ -75,6 +77,7 @@ internal sealed class TapeRecord
         using (device.Scope()) gradient!();
         if (!Keeps)
             foreach (var y in results) device.FillCore(tape.Gradient(y), 0);
+        foreach (var stretch in unreached) device.FillCore(tape.Gradient(stretch), 0);
         if (!tape.Checked) return;
         foreach (var input in inputs)
             if (tape.Reaches(input)) RequireFinite(tape.Gradient(input), "gradient");

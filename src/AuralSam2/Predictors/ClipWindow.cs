@@ -86,17 +86,18 @@ internal sealed class ClipWindow : IDisposable
     /// <param name="text"><c>[25, 768]</c>, or empty.</param>
     /// <param name="observe">Sees the stages.</param>
     /// <param name="residuals">See <see cref="AuralFuser.Forward"/>.</param>
+    /// <param name="fused">See <see cref="AuralFuser.Forward"/>.</param>
     /// <param name="cancellation">Looked at between blocks.</param>
     public void Fuse(
         int frames, Tensor examples, Tensor text, StageObserver? observe = null, Tensor[]? residuals = null,
-        CancellationToken cancellation = default)
+        Action<int, Tensor, Tensor>? fused = null, CancellationToken cancellation = default)
     {
         using var scope = device.Scope();
         var tokens = network.Fuser.AudioTokens(frames);
         var running = device.Rent(tokens, AuralFuser.Channels);
         network.Fuser.Listen(examples, text, running, observe);
-        Tensor[] used = [.. maps.Select(m => m.Slice(0, frames))], fused = [.. audio.Select(a => a.Slice(0, tokens))];
-        network.Fuser.Forward(used, running, fused, residuals ?? [], observe, cancellation);
+        Tensor[] used = [.. maps.Select(m => m.Slice(0, frames))], heard = [.. audio.Select(a => a.Slice(0, tokens))];
+        network.Fuser.Forward(used, running, heard, residuals ?? [], observe, fused, cancellation);
     }
 
     /// <summary>Frames at most.</summary>

@@ -54,12 +54,15 @@ internal sealed class ClipForward : IDisposable
     /// <param name="examples"><c>[frames, 2, 96, 64]</c>: log-mel.</param>
     /// <param name="text"><c>[25, 768]</c>, or empty.</param>
     /// <param name="residuals">See <see cref="AuralFuser.Forward"/>; read for Ref weights only.</param>
+    /// <param name="fused">See <see cref="AuralFuser.Forward"/>.</param>
     /// <param name="cancellation">Looked at between blocks.</param>
-    public void Fuse(Tape? tape, int frames, Tensor examples, Tensor text, Tensor[]? residuals, CancellationToken cancellation = default)
+    public void Fuse(
+        Tape? tape, int frames, Tensor examples, Tensor text, Tensor[]? residuals,
+        Action<int, Tensor, Tensor>? fused = null, CancellationToken cancellation = default)
     {
         foreach (var level in pyramid) tape?.Hold(level.Buffer);
         for (var t = 0; t < frames; t++) Window.Take(t, [.. Enumerable.Range(0, pyramid.Length).Select(l => Level(l, t))]);
-        Window.Fuse(frames, examples, text, observe: null, residuals, cancellation);
+        Window.Fuse(frames, examples, text, observe: null, residuals, fused, cancellation);
     }
 
     /// <summary>Decodes all frames, the conditioning frame first. After <see cref="Fuse"/>; to be recorded while learning.</summary>

@@ -105,12 +105,11 @@ internal sealed class FuserLearner : ILearner
         using (Tape.Record())
         {
             loss.Clear();
-            room.Fuse(Tape, frames, examples, text, residuals);
-            for (var level = 0; level < AuralFuser.Levels && look is not null; level++)
+            room.Fuse(Tape, frames, examples, text, residuals, look is null ? null : (level, map, audio) =>
             {
-                look($"feat.{level}", room.Window.Maps(level, frames));
-                look($"audio.{level}", room.Window.Audio(level, frames));
-            }
+                look($"feat.{level}", map);
+                look($"audio.{level}", audio);
+            });
 
             var contrasted = new AudioConFrame?[frames];
             room.Track(frames, ClipForward.ConditioningFrame(frames), (t, tracked) =>
@@ -118,6 +117,7 @@ internal sealed class FuserLearner : ILearner
                 look?.Invoke($"low_multi.{t}", tracked.LowMasks);
                 look?.Invoke($"ious.{t}", tracked.Ious);
                 look?.Invoke($"obj.{t}", tracked.ObjectLogit);
+                look?.Invoke($"mask.{t}", tracked.HighMask);
                 if (labels[t] is { } label) contrasted[t] = Supervise(tracked, label);
             });
             if (form != AudioConForm.None) Contrast(room, frames, residuals, contrasted, permutation, look);
@@ -142,7 +142,7 @@ internal sealed class FuserLearner : ILearner
         using var scope = Device.Scope();
         var room = Room(frames);
         Encode(room, clip, cancellation);
-        room.Fuse(tape: null, frames, Examples(clip), text: default, residuals: null, cancellation);
+        room.Fuse(tape: null, frames, Examples(clip), text: default, residuals: null, fused: null, cancellation);
         var predictions = new FramePrediction[frames];
         var masks = Device.Rent(MaskLoss.Masks, size, size);
         var conditioning = network.FuserConfig.Variant == FuserVariant.Avs ? 0 : ClipForward.ConditioningFrame(frames);
@@ -228,7 +228,8 @@ internal sealed class FuserLearner : ILearner
         var levels = new AudioConLevel[AuralFuser.Levels];
         for (var level = 0; level < levels.Length; level++)
         {
-            Tensor seen = Device.Rent(frames, cells, ProjectionHeads.Projected), heard = Device.Rent(frames, ProjectionHeads.Projected);
+            Tensor seen = Device.Rent(frames, cells, ProjectionHeads.Projected),
+                heard = Device.Rent(network.Fuser.ContrastedTokens(frames), ProjectionHeads.Projected);
             network.Fuser.Project(room.Window.Maps(level, frames), residuals?[level] ?? default, room.Window.Audio(level, frames), seen, heard);
             look?.Invoke($"proj_v.{level}", seen);
             look?.Invoke($"proj_a.{level}", heard);

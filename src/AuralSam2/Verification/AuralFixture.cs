@@ -18,7 +18,7 @@ internal static partial class AuralFixture
     private const double TextScale = 0.5;
 
     /// <summary>A logit this close to zero may be binarised either way.</summary>
-    private const float UndecidedLogit = 1e-4f;
+    public const float UndecidedLogit = 1e-4f;
 
     public static void Run(Device device, StageComparison comparison, CancellationToken cancellation)
     {

@@ -91,7 +91,9 @@ internal sealed class StageComparison(Fixture fixture, Device device, double bud
 
     /// <summary>Notes the comparison of a part of a stored tensor, under a name of its own.</summary>
     public void Note(string name, double error, double allowed) =>
-        results[name] = new StageResult(name, double.IsNaN(error) ? double.PositiveInfinity : error, allowed, 1, 0);
+        results[name] = new StageResult(
+            name, double.IsNaN(error) ? double.PositiveInfinity : error, allowed, 1,
+            DownstreamOfUndecided && error > allowed && error < LargestExcusedError ? 1 : 0);
 
     /// <summary>Which share of a stage's stored values differ by more than the budget; no result is noted.</summary>
     public double ShareOver(string stage, ReadOnlySpan<float> values, StageLayout layout, Shape shape)

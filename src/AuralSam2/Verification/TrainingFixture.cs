@@ -117,6 +117,15 @@ internal static partial class TrainingFixture
     private static Action<string, Tensor> Look(Device device, FuserLearner learner, StageComparison comparison, int frames) => (name, value) =>
     {
         comparison.Budget = ValueBudget;
+        if (name.StartsWith("mask.", StringComparison.Ordinal))
+        {
+            // From here on everything depends on the mask, cut at zero.
+            var undecided = device.Download(value).LongCount(logit => Math.Abs(logit) < AuralFixture.UndecidedLogit);
+            comparison.UndecidedPixels += undecided;
+            comparison.DownstreamOfUndecided |= undecided > 0;
+            return;
+        }
+
         Show(name, "step0." + name, value);
         learner.Tape.Observe(value, gradient =>
         {

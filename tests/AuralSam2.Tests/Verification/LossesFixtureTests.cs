@@ -95,7 +95,7 @@ public sealed class LossesFixtureTests : IDisposable
         device.Upload(heard, sounds);
         device.Fill(loss, 0);
         new AudioCon(device, form, 4).Forward(
-            [new AudioConLevel(cells, sounds)], [new AudioConFrame([1, 0, 0, 0], 2, [5], 1)], n => [.. Enumerable.Range(0, n)], loss);
+            [new AudioConLevel(cells, sounds)], [0], [new AudioConFrame([1, 0, 0, 0], 2, [5], 1)], n => [.. Enumerable.Range(0, n)], loss);
         return device.Download(loss)[0];
     }
 }

@@ -85,6 +85,12 @@ internal sealed class AuralFuser
     /// <summary>Audio tokens for a number of frames: one each, and the words of a sentence.</summary>
     public int AudioTokens(int frames) => frames + (config.Variant == FuserVariant.Ref ? TextTokens : 0);
 
+    /// <summary>
+    /// Audio tokens that are contrasted with a number of frames: one each; with a sentence the first ten, as the published code has it, of
+    /// which the frames' own are used.
+    /// </summary>
+    public int ContrastedTokens(int frames) => config.Variant == FuserVariant.Avs ? frames : Math.Min(10, AudioTokens(frames));
+
     /// <summary>Brings one level of one frame to the common grid.</summary>
     /// <param name="level">0 to 2, finest first.</param>
     /// <param name="map">The pyramid's map, <c>[h, w, 256]</c>, before the decoder's own convolutions.</param>
@@ -125,10 +131,11 @@ internal sealed class AuralFuser
     /// <param name="fusedAudio">Per level <c>[audio tokens, 256]</c>: results.</param>
     /// <param name="residuals">Per level <c>[frames, grid * grid, 256]</c>: receive what fusion added to the maps; or none.</param>
     /// <param name="observe">Sees the stages.</param>
+    /// <param name="fused">Sees each level, its maps and its audio tokens, when it is fused and before anything else reads it.</param>
     /// <param name="cancellation">Looked at between blocks.</param>
     public void Forward(
         ReadOnlySpan<Tensor> maps, Tensor audio, ReadOnlySpan<Tensor> fusedAudio, ReadOnlySpan<Tensor> residuals = default,
-        StageObserver? observe = null, CancellationToken cancellation = default)
+        StageObserver? observe = null, Action<int, Tensor, Tensor>? fused = null, CancellationToken cancellation = default)
     {
         using var module = device.Module(Path);
         using var scope = device.Scope();
@@ -162,6 +169,7 @@ internal sealed class AuralFuser
             using var levelScope = device.Scope();
             var residual = !residuals.IsEmpty ? residuals[level] : observe is null ? default : device.Rent(frames, x.Shape[1], Channels);
             fusions[level].Forward(x, audio, level, observe, residual);
+            fused?.Invoke(level, x, audio);
             device.Copy(audio, fusedAudio[level]);
             if (observe is null) continue;
             heads.Observe(x, residual, audio, level, observe);
@@ -175,7 +183,7 @@ internal sealed class AuralFuser
     /// <param name="residual">What fusion added to it; read by Ref weights only.</param>
     /// <param name="audio"><c>[audio tokens, 256]</c>, the level's.</param>
     /// <param name="seen"><c>[frames, grid * grid, 128]</c>.</param>
-    /// <param name="heard"><c>[frames, 128]</c>.</param>
+    /// <param name="heard"><c>[<see cref="ContrastedTokens"/>, 128]</c>.</param>
     public void Project(Tensor map, Tensor residual, Tensor audio, Tensor seen, Tensor heard)
     {
         using var module = device.Module(Path);

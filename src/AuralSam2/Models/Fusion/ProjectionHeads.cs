@@ -30,7 +30,7 @@ internal sealed class ProjectionHeads
     /// <param name="residual"><c>[frames, cells, 256]</c>: what fusion added (Ref).</param>
     /// <param name="sound"><c>[audio tokens, 256]</c>.</param>
     /// <param name="seen"><c>[frames, cells, 128]</c>: of the image.</param>
-    /// <param name="heard"><c>[frames, 128]</c>: of the sound; of the Ref tokens only those that are sound.</param>
+    /// <param name="heard"><c>[tokens, 128]</c>: of the first audio tokens.</param>
     public void Forward(Tensor fused, Tensor residual, Tensor sound, Tensor seen, Tensor heard)
     {
         using var scope = device.Scope();
@@ -49,7 +49,7 @@ internal sealed class ProjectionHeads
             Transpose.Forward(device, turned, seen);
         }
 
-        audio.Forward(device, sound.Slice(0, frames), heard);
+        audio.Forward(device, sound.Slice(0, heard.Rows), heard);
         L2Normalize.Forward(device, heard, heard);
     }
 
