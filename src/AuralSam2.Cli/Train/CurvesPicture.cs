@@ -18,8 +18,10 @@ internal sealed class CurvesPicture
     /// <summary>Points that a curve is drawn with at most: a run may have a hundred thousand steps.</summary>
     private const int MostPoints = 1200;
 
-    /// <summary>A smoothed curve is the mean of so many of its neighbours, as a share of all.</summary>
+    /// <summary>A point of a smoothed curve is the mean of this share of all points, those before it, and of at least so many.</summary>
     private const double SmoothingShare = 0.02;
+
+    private const int LeastSmoothing = 9;
 
     private readonly SKCanvas canvas;
     private readonly Lettering letters;
@@ -147,7 +149,7 @@ internal sealed class CurvesPicture
         /// <summary>Means over windows that end at each point.</summary>
         public Curve Smooth()
         {
-            var window = Math.Max(1, (int)(Points.Length * SmoothingShare));
+            var window = Math.Max(LeastSmoothing, (int)(Points.Length * SmoothingShare));
             var (smooth, sum) = (new (double X, double Y)[Points.Length], 0.0);
             for (var i = 0; i < smooth.Length; i++)
             {
