@@ -31,7 +31,7 @@ internal sealed class CurvesPicture
 
     /// <summary>Draws the log and writes the PNG, whole or not at all.</summary>
     /// <exception cref="IOException">It cannot be written.</exception>
-    public static void Write(string path, TrainingSettings settings, IReadOnlyList<LogLine> log)
+    public static void Write(TrainingFolder folder, TrainingSettings settings, IReadOnlyList<LogLine> log)
     {
         using var surface = SKSurface.Create(
             new SKImageInfo((int)Width * Sharpness, (int)Height * Sharpness, SKColorType.Rgba8888, SKAlphaType.Opaque));
@@ -42,9 +42,8 @@ internal sealed class CurvesPicture
         new CurvesPicture(surface.Canvas, letters, Math.Max(1, steps.Length)).Draw(settings, steps, [.. log.OfType<EpochLine>()]);
         using var image = surface.Snapshot();
         using var png = image.Encode(SKEncodedImageFormat.Png, 100);
-        var temporary = path + ".tmp";
-        using (var file = File.Create(temporary)) png.SaveTo(file);
-        File.Move(temporary, path, overwrite: true);
+        using (var file = File.Create(folder.CurvesDraft)) png.SaveTo(file);
+        File.Move(folder.CurvesDraft, folder.Curves, overwrite: true);
     }
 
     private void Draw(TrainingSettings settings, StepLine[] lines, EpochLine[] epochs)

@@ -62,7 +62,7 @@ internal sealed class TrainDisplay : ITrainingWatcher
             $"{(line.NullShare is { } share ? $" S {share:0.0000}" : "")}{(line.Best ? ", the best so far" : "")}");
         if (bar is null) streams.Error.WriteLine(text);
         else scores.Add(text);
-        CurvesPicture.Write(folder.Curves, settings, log);
+        CurvesPicture.Write(folder, settings, log);
     }
 
     /// <summary>3725 s become <c>1 h 2 min</c>.</summary>

@@ -60,7 +60,7 @@ internal sealed class TrainRun(IEngine engine, CommandStreams streams, Cancellat
             $"{(request.Resume ? $"resuming after step {trainer.Position.Step}" : "training")}: {settings.Epochs} epochs of {clips.Clips.Count} clips, " +
             $"{settings.StepsPerEpoch(clips.Clips.Count)} steps each; {pace.PeakGflops:0} GFLOP/s at the most");
         var outcome = TrainDisplay.Run(streams, settings, folder, watcher => trainer.Run(watcher, cancellation));
-        CurvesPicture.Write(folder.Curves, settings, trainer.Log);
+        CurvesPicture.Write(folder, settings, trainer.Log);
         return Report(request, outcome, device.Device.Name);
     }
 

@@ -22,6 +22,9 @@ public sealed class TrainingFolder
     /// <summary>A picture of the losses and scores.</summary>
     public string Curves => System.IO.Path.Combine(Path, "curves.png");
 
+    /// <summary>What takes its name once it is whole.</summary>
+    public string CurvesDraft => Curves + ".tmp";
+
     /// <summary>Opens the folder of a run and removes what a process that was killed has left half written there.</summary>
     /// <param name="path">Folder; made where a new run begins.</param>
     /// <param name="resume">Whether a run goes on there, or a new one begins.</param>
@@ -37,6 +40,7 @@ public sealed class TrainingFolder
         if (File.Exists(path)) throw new TrainingException($"{path}: is a file; name a folder with --out");
         Directory.CreateDirectory(path);
         foreach (var file in (string[])[folder.Last, folder.Best]) SafetensorsWriter.DiscardAbandoned(file);
+        File.Delete(folder.CurvesDraft);
         return folder;
     }
 }
