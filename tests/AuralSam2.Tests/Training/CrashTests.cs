@@ -98,7 +98,7 @@ public sealed class CrashTests : IDisposable
             // The log grows with every step; a kill some milliseconds after one hits steps, saves and validations alike.
             var (log, before) = (Path.Combine(run, "log.jsonl"), Length(run));
             Assert.True(SpinWait.SpinUntil(() => child.HasExited || Length(run) != before, TimeSpan.FromSeconds(60)), "no step in a minute");
-            Thread.Sleep(random.Next(120));
+            Thread.Sleep(random.Next(400));
             if (child.HasExited) break; // it was done before
             child.Kill();
             child.WaitForExit();
