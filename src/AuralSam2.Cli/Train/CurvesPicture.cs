@@ -52,11 +52,14 @@ internal sealed class CurvesPicture
         string[] details =
         [
             $"model {settings.Model}", $"{lines.Length} steps of {settings.Accumulate} clip{(settings.Accumulate == 1 ? "" : "s")}",
-            .. lines.Length == 0 ? (string[])[] : [$"{Median(lines.Select(l => l.ClipsPerSecond)):0.00} clips/s", $"{Median(lines.Select(l => l.Gflops)):0} GFLOP/s"],
+            .. lines.Length == 0
+                ? (string[])[]
+                : [$"{Median(lines.Select(l => l.ClipsPerSecond)):0.00} clips/s", $"{Median(lines.Select(l => l.Gflops)):0} GFLOP/s"],
         ];
         letters.Draw(canvas, string.Join("   ·   ", details), Left - 40, 84, 14, Palette.Quiet);
 
-        Panel(132, 300, "loss", [Curve.Of("each step", Palette.Faint, lines, l => l.Loss), Curve.Of("smoothed", Palette.Category(0), lines, l => l.Loss).Smooth()]);
+        Curve[] loss = [Curve.Of("each step", Palette.Faint, lines, l => l.Loss), Curve.Of("smoothed", Palette.Category(0), lines, l => l.Loss).Smooth()];
+        Panel(132, 300, "loss", loss);
         Panel(
             500, 220, "terms, weighted and smoothed",
             [

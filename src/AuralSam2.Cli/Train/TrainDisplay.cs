@@ -4,7 +4,9 @@ using AuralSam2.Training;
 
 namespace AuralSam2.Cli;
 
-/// <summary>Shows how a run gets on: a bar where a person watches, a line per step where a file does; draws the curves after each validation.</summary>
+/// <summary>
+/// Shows how a run gets on: a bar where a person watches, a line per step where a file does; draws the curves after each validation.
+/// </summary>
 internal sealed class TrainDisplay : ITrainingWatcher
 {
     private readonly CommandStreams streams;

@@ -12,5 +12,5 @@ public static class LearnerFactory
     /// <param name="settings">Model, dropout, losses.</param>
     /// <exception cref="WeightsException">A weight is missing or of another shape.</exception>
     public static ILearner Open(Device device, IWeightSource weights, TrainingSettings settings) =>
-        throw new NotSupportedException($"model {settings.Model} cannot be trained on {device.Name} by this version; use segment with {weights.Description}");
+        throw new NotSupportedException($"{settings.Model} of {weights.Description} cannot be trained on {device.Name} by this version");
 }

@@ -34,7 +34,8 @@ public sealed class TrainingFolder
     {
         var folder = new TrainingFolder(path);
         var isRun = File.Exists(folder.Last);
-        if (resume && !isRun) throw new TrainingException($"{path}: holds no run to resume ({folder.Last} is not there); leave --resume out to begin one");
+        if (resume && !isRun)
+            throw new TrainingException($"{path}: holds no run to resume ({folder.Last} is not there); leave --resume out to begin one");
         if (!resume && isRun)
             throw new TrainingException($"{path}: holds a run already; --resume goes on with it, or name another folder with --out");
         if (File.Exists(path)) throw new TrainingException($"{path}: is a file; name a folder with --out");

@@ -110,7 +110,8 @@ public sealed class CrashTests : IDisposable
         File.WriteAllText(Path.Combine(run, ".last.safetensors.abcdefgh.xyz.tmp"), "left by somebody who was killed while writing");
         Assert.True(TinyRun.Go(data.Root, run, resume: true, settings: Long, saveEvery: 1).Completed);
         Assert.Equal(
-            ["best.safetensors", "last.safetensors", "log.jsonl"], Directory.GetFiles(run).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal));
+            ["best.safetensors", "last.safetensors", "log.jsonl"],
+            Directory.GetFiles(run).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal));
         TinyRun.Go(data.Root, folder["whole"], settings: Long);
         Assert.Equal(TinyRun.Last(folder["whole"]), TinyRun.Last(run));
         Assert.Equal(

@@ -237,8 +237,12 @@ public sealed class TrainerTests : IDisposable
     private void AssertSame(string a, string b)
     {
         foreach (var file in (string[])["last.safetensors", "best.safetensors"])
-            Assert.True(File.ReadAllBytes(folder[$"{a}/{file}"]).AsSpan().SequenceEqual(File.ReadAllBytes(folder[$"{b}/{file}"])), $"{file} of {a} and {b}");
+        {
+            var (first, second) = (File.ReadAllBytes(folder[$"{a}/{file}"]), File.ReadAllBytes(folder[$"{b}/{file}"]));
+            Assert.True(first.AsSpan().SequenceEqual(second), $"{file} of {a} and {b}");
+        }
     }
 
-    private string[] Names(string run) => [.. Directory.EnumerateFileSystemEntries(folder[run]).Select(e => Path.GetFileName(e)).Order(StringComparer.Ordinal)];
+    private string[] Names(string run) =>
+        [.. Directory.EnumerateFileSystemEntries(folder[run]).Select(e => Path.GetFileName(e)).Order(StringComparer.Ordinal)];
 }
