@@ -1,8 +1,8 @@
 using AuralSam2.Kernels;
 using AuralSam2.Media;
 using AuralSam2.Predictors;
-using AuralSam2.Training;
 using AuralSam2.Tests.Training;
+using AuralSam2.Training;
 using AuralSam2.Verification;
 using AuralSam2.Weights;
 using SkiaSharp;

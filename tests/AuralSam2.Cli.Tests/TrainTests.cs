@@ -32,7 +32,8 @@ public sealed class TrainTests : IDisposable
         Assert.True(run.Code == 0, run.Error);
         Assert.Equal(["best.safetensors", "curves.png", "last.safetensors", "log.jsonl"], Files);
         Assert.Equal(
-            "training: 2 epochs of 3 clips, 2 steps each; 123 GFLOP/s at the most", run.ErrorLines.Single(l => l.StartsWith("training", StringComparison.Ordinal)));
+            "training: 2 epochs of 3 clips, 2 steps each; 123 GFLOP/s at the most",
+            run.ErrorLines.Single(l => l.StartsWith("training", StringComparison.Ordinal)));
         Assert.Matches(
             @"^epoch 2/2 step 4/4: loss \d\.\d{4} \(focal 0\.0000 dice \d\.\d{3} iou 0\.000 object 0\.000 contrast 0\.000\) " +
             @"lr \d\.\d\de-\d+ \d+\.\d\d clips/s \d+ GFLOP/s \d+ % of peak, 0 s left$",

@@ -88,7 +88,8 @@ internal sealed class Engine : IEngine
     public ISegmenter Load(Device device, string model, IWeightSource weights, IProgress<double> progress) =>
         new EngineSegmenter(AuralSam2Model.Load(device, model, weights, progress));
 
-    public ILearner OpenLearner(Device device, IWeightSource weights, TrainingSettings settings) => LearnerFactory.Open(device, weights, settings);
+    public ILearner OpenLearner(Device device, IWeightSource weights, TrainingSettings settings) =>
+        LearnerFactory.Open(device, weights, settings);
 
     public ITracker LoadTracker(
         Device device, string model, IWeightSource weights, bool hears, VideoOptions options, IProgress<double> progress) => hears

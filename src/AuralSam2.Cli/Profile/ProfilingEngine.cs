@@ -112,7 +112,8 @@ internal sealed class ProfilingEngine(IEngine engine) : IEngine
         string path, IReadOnlyDictionary<string, string> metadata, IEnumerable<SafetensorsTensor> tensors, IProgress<double> progress,
         CancellationToken cancellation) => engine.WriteWeights(path, metadata, tensors, progress, cancellation);
 
-    public ILearner OpenLearner(Device device, IWeightSource weights, TrainingSettings settings) => engine.OpenLearner(device, weights, settings);
+    public ILearner OpenLearner(Device device, IWeightSource weights, TrainingSettings settings) =>
+        engine.OpenLearner(device, weights, settings);
 
     public FixtureReport Verify(string file, Device device, CancellationToken cancellation) => engine.Verify(file, device, cancellation);
 

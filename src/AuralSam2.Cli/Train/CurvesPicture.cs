@@ -18,8 +18,10 @@ internal sealed class CurvesPicture
     /// <summary>Points that a curve is drawn with at most: a run may have a hundred thousand steps.</summary>
     private const int MostPoints = 1200;
 
-    /// <summary>A smoothed curve is the mean of so many of its neighbours, as a share of all.</summary>
+    /// <summary>A point of a smoothed curve is the mean of this share of all points, those before it, and of at least so many.</summary>
     private const double SmoothingShare = 0.02;
+
+    private const int LeastSmoothing = 9;
 
     private readonly SKCanvas canvas;
     private readonly Lettering letters;
@@ -29,7 +31,7 @@ internal sealed class CurvesPicture
 
     /// <summary>Draws the log and writes the PNG, whole or not at all.</summary>
     /// <exception cref="IOException">It cannot be written.</exception>
-    public static void Write(string path, TrainingSettings settings, IReadOnlyList<LogLine> log)
+    public static void Write(TrainingFolder folder, TrainingSettings settings, IReadOnlyList<LogLine> log)
     {
         using var surface = SKSurface.Create(
             new SKImageInfo((int)Width * Sharpness, (int)Height * Sharpness, SKColorType.Rgba8888, SKAlphaType.Opaque));
@@ -40,9 +42,8 @@ internal sealed class CurvesPicture
         new CurvesPicture(surface.Canvas, letters, Math.Max(1, steps.Length)).Draw(settings, steps, [.. log.OfType<EpochLine>()]);
         using var image = surface.Snapshot();
         using var png = image.Encode(SKEncodedImageFormat.Png, 100);
-        var temporary = path + ".tmp";
-        using (var file = File.Create(temporary)) png.SaveTo(file);
-        File.Move(temporary, path, overwrite: true);
+        using (var file = File.Create(folder.CurvesDraft)) png.SaveTo(file);
+        File.Move(folder.CurvesDraft, folder.Curves, overwrite: true);
     }
 
     private void Draw(TrainingSettings settings, StepLine[] lines, EpochLine[] epochs)
@@ -51,11 +52,14 @@ internal sealed class CurvesPicture
         string[] details =
         [
             $"model {settings.Model}", $"{lines.Length} steps of {settings.Accumulate} clip{(settings.Accumulate == 1 ? "" : "s")}",
-            .. lines.Length == 0 ? (string[])[] : [$"{Median(lines.Select(l => l.ClipsPerSecond)):0.00} clips/s", $"{Median(lines.Select(l => l.Gflops)):0} GFLOP/s"],
+            .. lines.Length == 0
+                ? (string[])[]
+                : [$"{Median(lines.Select(l => l.ClipsPerSecond)):0.00} clips/s", $"{Median(lines.Select(l => l.Gflops)):0} GFLOP/s"],
         ];
         letters.Draw(canvas, string.Join("   ·   ", details), Left - 40, 84, 14, Palette.Quiet);
 
-        Panel(132, 300, "loss", [Curve.Of("each step", Palette.Faint, lines, l => l.Loss), Curve.Of("smoothed", Palette.Category(0), lines, l => l.Loss).Smooth()]);
+        Curve[] loss = [Curve.Of("each step", Palette.Faint, lines, l => l.Loss), Curve.Of("smoothed", Palette.Category(0), lines, l => l.Loss).Smooth()];
+        Panel(132, 300, "loss", loss);
         Panel(
             500, 220, "terms, weighted and smoothed",
             [
@@ -147,7 +151,7 @@ internal sealed class CurvesPicture
         /// <summary>Means over windows that end at each point.</summary>
         public Curve Smooth()
         {
-            var window = Math.Max(1, (int)(Points.Length * SmoothingShare));
+            var window = Math.Max(LeastSmoothing, (int)(Points.Length * SmoothingShare));
             var (smooth, sum) = (new (double X, double Y)[Points.Length], 0.0);
             for (var i = 0; i < smooth.Length; i++)
             {

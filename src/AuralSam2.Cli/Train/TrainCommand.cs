@@ -9,7 +9,11 @@ internal sealed class TrainCommand : Command
 {
     private readonly Option<string?> data = new("--data") { Description = "Folder that holds AVSBench or REFAVS.", HelpName = "DIR" };
 
-    private readonly Option<string?> dataset = new("--dataset") { Description = "What to learn from.", HelpName = string.Join('|', DatasetNames.AllKinds) };
+    private readonly Option<string?> dataset = new("--dataset")
+    {
+        Description = "What to learn from.",
+        HelpName = string.Join('|', DatasetNames.AllKinds),
+    };
 
     private readonly Option<string?> model = new("--model")
     {
@@ -19,7 +23,8 @@ internal sealed class TrainCommand : Command
 
     private readonly Option<string[]> weights = new("--weights")
     {
-        Description = "SAM2 and VGGish, which stay as they are, and AuralFuser where it is to be trained further; in any order. rule or rule:SEED for trials.",
+        Description =
+            "SAM2 and VGGish, which stay as they are, and AuralFuser where it is to be trained further; in any order. rule or rule:SEED for trials.",
         HelpName = "FILE...",
         AllowMultipleArgumentsPerToken = true,
     };
@@ -61,7 +66,10 @@ internal sealed class TrainCommand : Command
         HelpName = "PIXELS",
     };
 
-    private readonly Option<bool> resume = new("--resume") { Description = "Go on with the run in --out; what it was begun with need not be said again." };
+    private readonly Option<bool> resume = new("--resume")
+    {
+        Description = "Go on with the run in --out; what it was begun with need not be said again.",
+    };
 
     private readonly Option<int> validateEvery = new("--validate-every")
     {

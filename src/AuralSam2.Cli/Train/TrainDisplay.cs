@@ -4,7 +4,9 @@ using AuralSam2.Training;
 
 namespace AuralSam2.Cli;
 
-/// <summary>Shows how a run gets on: a bar where a person watches, a line per step where a file does; draws the curves after each validation.</summary>
+/// <summary>
+/// Shows how a run gets on: a bar where a person watches, a line per step where a file does; draws the curves after each validation.
+/// </summary>
 internal sealed class TrainDisplay : ITrainingWatcher
 {
     private readonly CommandStreams streams;
@@ -62,7 +64,7 @@ internal sealed class TrainDisplay : ITrainingWatcher
             $"{(line.NullShare is { } share ? $" S {share:0.0000}" : "")}{(line.Best ? ", the best so far" : "")}");
         if (bar is null) streams.Error.WriteLine(text);
         else scores.Add(text);
-        CurvesPicture.Write(folder.Curves, settings, log);
+        CurvesPicture.Write(folder, settings, log);
     }
 
     /// <summary>3725 s become <c>1 h 2 min</c>.</summary>

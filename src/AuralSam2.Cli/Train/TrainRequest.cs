@@ -51,4 +51,5 @@ internal sealed record TrainRequest
 /// <param name="BestEpoch">Its epoch, from 1.</param>
 /// <param name="Seconds">That this part of the run took.</param>
 internal sealed record TrainDocument(
-    string Tool, string Version, string Out, string Device, bool Completed, long Steps, int Epochs, double? BestScore, int? BestEpoch, double Seconds);
+    string Tool, string Version, string Out, string Device, bool Completed, long Steps, int Epochs, double? BestScore, int? BestEpoch,
+    double Seconds);

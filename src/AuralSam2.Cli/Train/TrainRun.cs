@@ -57,10 +57,11 @@ internal sealed class TrainRun(IEngine engine, CommandStreams streams, Cancellat
         using var best = PartialFile.Watch(folder.Best);
         using var trainer = new Trainer(learner, settings, pace, clips, validation, folder);
         streams.Error.WriteLine(
-            $"{(request.Resume ? $"resuming after step {trainer.Position.Step}" : "training")}: {settings.Epochs} epochs of {clips.Clips.Count} clips, " +
+            $"{(request.Resume ? $"resuming after step {trainer.Position.Step}" : "training")}: " +
+            $"{settings.Epochs} epochs of {clips.Clips.Count} clips, " +
             $"{settings.StepsPerEpoch(clips.Clips.Count)} steps each; {pace.PeakGflops:0} GFLOP/s at the most");
         var outcome = TrainDisplay.Run(streams, settings, folder, watcher => trainer.Run(watcher, cancellation));
-        CurvesPicture.Write(folder.Curves, settings, trainer.Log);
+        CurvesPicture.Write(folder, settings, trainer.Log);
         return Report(request, outcome, device.Device.Name);
     }
 
@@ -73,7 +74,8 @@ internal sealed class TrainRun(IEngine engine, CommandStreams streams, Cancellat
         if (request.Json) streams.Out.WriteLine(JsonSerializer.Serialize(document, ResultJson.Of.TrainDocument));
         if (!outcome.Completed)
         {
-            streams.Error.WriteLine($"aural: interrupted after step {position.Step}, which is saved; aural train --resume --out {request.Out} goes on");
+            streams.Error.WriteLine(
+                $"aural: interrupted after step {position.Step}, which is saved; aural train --resume --out {request.Out} goes on");
             return ExitCode.Interrupted;
         }
 

@@ -37,7 +37,7 @@ internal sealed class InspectCommand : Command
         if (document.Misfit is { } misfit) Line("problem", misfit);
         if (document.Ignored.Count > 0) Line("ignored", $"{string.Join(", ", document.Ignored.Select(Plain))}: no weights");
         if (document.Tensors.Count(t => !t.Used) is var unused and > 0)
-            Line("not needed", $"{unused:N0} tensors, marked -: layers under a second name, or another program's part");
+            Line("not needed", $"{unused:N0} tensors, marked -: layers under a second name, an optimizer's state, or another program's part");
         foreach (var (key, value) in document.Metadata) Line("metadata", $"{Plain(key)} = {Plain(value)}");
         if (document.Tensors.Count == 0) return;
 

@@ -252,7 +252,8 @@ public sealed class Trainer : IDisposable
         if (settings.DifferencesFrom(checkpoint.Settings) is { Count: > 0 } differences)
         {
             throw new TrainingException(
-                $"{folder.Path}: the run there has other settings: {string.Join("; ", differences)}; leave those options out, or name another folder");
+                $"{folder.Path}: the run there has other settings: {string.Join("; ", differences)}; " +
+                "leave those options out, or name another folder");
         }
 
         if (checkpoint.Position.ClipsPerEpoch != clips.Clips.Count)

@@ -129,7 +129,7 @@ public sealed class TrainingCheckpoint : IDisposable
         {
             var values = learner.Device.Download(tensor);
             foreach (var value in values)
-                if (!float.IsFinite(value)) throw new TrainingException($"{name} holds {value}: nothing is saved; resume with a lower learning rate");
+                if (!float.IsFinite(value)) throw new TrainingException($"{name} holds {value}: nothing is saved; begin again with a lower --lr");
             return values;
         });
     }

@@ -1,7 +1,5 @@
-using System.Diagnostics;
 using AuralSam2.Data;
 using AuralSam2.Metrics;
-using AuralSam2.Predictors;
 
 namespace AuralSam2.Training;
 
@@ -27,7 +25,7 @@ internal static class Validation
             {
                 if (labels is null) continue;
                 if (answer.Masks.AsSpan().Contains(float.NaN) || answer.Ious.AsSpan().Contains(float.NaN))
-                    throw new TrainingException($"the model predicts NaN for {clip.Entry.Uid}: nothing is saved; resume with a lower learning rate");
+                    throw new TrainingException($"the model predicts NaN for {clip.Entry.Uid}: begin again with a lower --lr");
                 var choice = MaskChoice.Of(board.Protocol.Decode, answer.Ious, answer.ObjectLogit);
                 frames.Add(new FrameCounts(choice.Take(answer.Masks), labels));
             }

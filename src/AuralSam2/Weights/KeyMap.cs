@@ -63,7 +63,9 @@ public sealed class KeyMap
     /// <summary>The tensors by their official names; a name that no part knows stays as it is.</summary>
     public IReadOnlyDictionary<string, WeightEntry> Parameters => parameters;
 
-    /// <summary>Tensors that no model needs: the same layers under a second name, the postprocessing that VGGish comes with, or an optimizer's state.</summary>
+    /// <summary>
+    /// Tensors that no model needs: the same layers under a second name, the postprocessing that VGGish comes with, or an optimizer's state.
+    /// </summary>
     public IReadOnlyList<WeightEntry> Dropped => dropped;
 
     /// <summary>Maps the tensors of a file.</summary>

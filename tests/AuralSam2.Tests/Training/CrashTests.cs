@@ -98,7 +98,7 @@ public sealed class CrashTests : IDisposable
             // The log grows with every step; a kill some milliseconds after one hits steps, saves and validations alike.
             var (log, before) = (Path.Combine(run, "log.jsonl"), Length(run));
             Assert.True(SpinWait.SpinUntil(() => child.HasExited || Length(run) != before, TimeSpan.FromSeconds(60)), "no step in a minute");
-            Thread.Sleep(random.Next(120));
+            Thread.Sleep(random.Next(400));
             if (child.HasExited) break; // it was done before
             child.Kill();
             child.WaitForExit();
@@ -110,7 +110,8 @@ public sealed class CrashTests : IDisposable
         File.WriteAllText(Path.Combine(run, ".last.safetensors.abcdefgh.xyz.tmp"), "left by somebody who was killed while writing");
         Assert.True(TinyRun.Go(data.Root, run, resume: true, settings: Long, saveEvery: 1).Completed);
         Assert.Equal(
-            ["best.safetensors", "last.safetensors", "log.jsonl"], Directory.GetFiles(run).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal));
+            ["best.safetensors", "last.safetensors", "log.jsonl"],
+            Directory.GetFiles(run).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal));
         TinyRun.Go(data.Root, folder["whole"], settings: Long);
         Assert.Equal(TinyRun.Last(folder["whole"]), TinyRun.Last(run));
         Assert.Equal(

@@ -198,6 +198,37 @@ public sealed class TrainerTests : IDisposable
         Assert.Equal([1L, 1, 1, 1, 1, 1, 0], optimizer.States.Select(s => s.Steps));
     }
 
+    [Fact]
+    public void Long_gradients_are_shortened_together()
+    {
+        using var device = new CpuDevice(1);
+        using var learner = new TinyLearner(device, dropout: 0);
+        using var optimizer = new AdamWOptimizer(learner);
+        foreach (var request in ClipDataset.Open(data.Root, DatasetKind.V1m, Split.Train).InOrder().Take(2))
+            learner.Accumulate(new ClipLoader(16, ClipPurpose.Training).Load(request), new StepRandomness(1, 0, 0), 0.5);
+        var norm = optimizer.GradientNorm();
+        var squares = learner.Parameters.Where(learner.HasGradient).Sum(p => device.Download(learner.Gradient(p)).Sum(g => (double)g * g));
+        Assert.Equal(Math.Sqrt(squares), norm, 1e-12 * norm);
+        optimizer.Step(0.1, 0, norm, clipNorm: norm / 4);
+        // After the first step the running means are a tenth of the gradients.
+        var means = Math.Sqrt(optimizer.States.Sum(s => device.Download(s.Mean).Sum(m => (double)m * m)));
+        Assert.Equal(norm / 40, means, 1e-4 * norm);
+    }
+
+    [Fact]
+    public void Two_processes_do_not_train_in_one_folder()
+    {
+        if (OperatingSystem.IsMacOS()) Assert.Skip("locks differ");
+        TrainingException? refused = null;
+        TinyRun.Go(data.Root, folder["run"], onStep: line =>
+        {
+            if (line.Step == 1) refused = Assert.Throws<TrainingException>(() => TinyRun.Go(data.Root, folder["run"], resume: true));
+        });
+        Assert.Contains("does another process train there", refused!.Message, StringComparison.Ordinal);
+        TinyRun.Go(data.Root, folder["whole"]);
+        AssertSame("whole", "run");
+    }
+
     private static void StopAfter(StepLine line, int step, CancellationTokenSource stop)
     {
         if (line.Step == step) stop.Cancel();
@@ -206,8 +237,12 @@ public sealed class TrainerTests : IDisposable
     private void AssertSame(string a, string b)
     {
         foreach (var file in (string[])["last.safetensors", "best.safetensors"])
-            Assert.True(File.ReadAllBytes(folder[$"{a}/{file}"]).AsSpan().SequenceEqual(File.ReadAllBytes(folder[$"{b}/{file}"])), $"{file} of {a} and {b}");
+        {
+            var (first, second) = (File.ReadAllBytes(folder[$"{a}/{file}"]), File.ReadAllBytes(folder[$"{b}/{file}"]));
+            Assert.True(first.AsSpan().SequenceEqual(second), $"{file} of {a} and {b}");
+        }
     }
 
-    private string[] Names(string run) => [.. Directory.EnumerateFileSystemEntries(folder[run]).Select(e => Path.GetFileName(e)).Order(StringComparer.Ordinal)];
+    private string[] Names(string run) =>
+        [.. Directory.EnumerateFileSystemEntries(folder[run]).Select(e => Path.GetFileName(e)).Order(StringComparer.Ordinal)];
 }
