@@ -45,6 +45,24 @@ public static class WindowAttention
         OpArguments.Require(
             !g.PoolQueries || (g.Height % 2 == 0 && g.Width % 2 == 0 && g.Window % 2 == 0),
             "WindowAttention", $"pooled queries need even sizes: {g}");
+        var record = device.Recording("WindowAttention", y, [qkv, padding]);
+        if (record is null)
+        {
+            Run(device, qkv, padding, y, g);
+            return;
+        }
+
+        var (wantsQkv, wantsPadding) = (record.Wants(qkv), record.Wants(padding));
+        Tensor savedQkv = record.Save(qkv), savedPadding = record.Save(padding);
+        Run(device, qkv, padding, y, g);
+        record.Commit(y, () => WindowAttentionGradient.Run(
+            device, record.Gradient(y), savedQkv, savedPadding, wantsQkv ? record.Gradient(qkv) : default,
+            wantsPadding ? record.Gradient(padding) : default, g));
+    }
+
+    private static void Run(Device device, Tensor qkv, Tensor padding, Tensor y, in WindowGrid grid)
+    {
+        var g = grid;
         var keys = (double)g.Window * g.Window;
         var queries = g.Across * g.Down * (g.PoolQueries ? keys / 4 : keys);
         using var timing = device.Time(
