@@ -54,7 +54,7 @@ internal sealed class PeerTrainingStep : IPeerPart
         using var learning = inference_mode(false);
         using var scope = NewDisposeScope();
         Free();
-        optimizer.zero_grad(set_to_none: true);
+        optimizer.zero_grad();
         var fused = fuser.Forward(levels, heard);
         autograd.backward(fused, seeds);
         optimizer.step();

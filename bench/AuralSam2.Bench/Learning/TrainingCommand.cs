@@ -110,12 +110,10 @@ internal sealed record TrainingReport(int Threads, double Ms, StepMemory Ours, M
     {
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"\n{TrainingPart.Name}, {Threads} threads, dropout 0; {Machine.Cpu} ({Machine.Isa})"));
-        output.WriteLine(string.Create(
-            CultureInfo.InvariantCulture, $"a step: {Ms:F0} ms here{(PeerMs is { } ms ? FormattableString.Invariant($", {ms:F0} ms TorchSharp") : "")}"));
-        output.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"peak resident memory of the process: {Ours.PeakBytes / 1e9:F2} GB here (SAM2 t and VGGish lie in it, frozen)"
-            + (PeerPeakBytes is { } peer ? FormattableString.Invariant($", {peer / 1e9:F2} GB TorchSharp  {(Met ? "met" : "MISSED")}") : "")));
+        output.WriteLine(FormattableString.Invariant($"a step: {Ms:F0} ms here") + (PeerMs is { } ms ? FormattableString.Invariant($", {ms:F0} ms TorchSharp") : ""));
+        output.WriteLine(
+            FormattableString.Invariant($"peak resident memory of the process: {Ours.PeakBytes / 1e9:F2} GB here (SAM2 t and VGGish lie in it, frozen)")
+            + (PeerPeakBytes is { } peer ? FormattableString.Invariant($", {peer / 1e9:F2} GB TorchSharp  {(Met ? "met" : "MISSED")}") : ""));
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"of ours: saved values and gradients of activations {Ours.StepBytes / 1e9:F2} GB, activations {Ours.ScratchBytes / 1e9:F2} GB, " +

@@ -51,8 +51,7 @@ internal sealed class TrainingPart : IDisposable
         this.device = device;
         network = AuralSam2Network.Load(
             device, Sam2Config.Named(model), FuserConfig.Published(), new RuleWeights(), isLearned: FuserLearner.IsLearned(trainVggish: false));
-        learner = new FuserLearner(
-            network, new TrainingSettings { Model = model, Dataset = "none", Epochs = 1, Dropout = 0, AudioCon = AudioConForm.None });
+        learner = new FuserLearner(network, dropout: 0, AudioConForm.None);
         optimizer = new AdamWOptimizer(learner);
         var (size, grid) = (network.Sam2.Config.ImageSize, network.Sam2.Config.Grid);
         levels = [.. Levels(i => Noise($"bench.level.{i}", 1, Frames, size >> (i + 2), size >> (i + 2), FpnNeck.Channels))];
@@ -75,7 +74,7 @@ internal sealed class TrainingPart : IDisposable
     public long ParameterBytes => sizeof(float) * learner.Parameters.Sum(parameter => parameter.Value.Length);
 
     /// <summary>Bytes of what the last step saved for its gradients, and of the gradients of activations.</summary>
-    public long StepBytes => learner.StepBytes;
+    public long StepBytes => learner.Tape.HeldBytes;
 
     /// <summary>Bytes of activations while the model runs.</summary>
     public long ScratchBytes => sizeof(float) * device.Arena.Capacity;
