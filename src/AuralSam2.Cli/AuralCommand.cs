@@ -60,10 +60,11 @@ internal static class AuralCommand
             "",
             "aural segment --demo",
             "aural segment --video drums.mp4 --weights sam2_hiera_large.pt vggish-10086976.pth auralsam2_avs_v1m.pth",
+            "aural track --video dogs.mp4 --point 0,410,220,1 --weights sam2.1_hiera_tiny.pt",
             "aural inspect sam2_hiera_large.pt",
             "aural devices");
         AddExamples(
-            root.Subcommands[0],
+            Verb(root, "segment"),
             """
             Writes into the folder of --out:
               masks/00000.png ...     0 or 255 per pixel, at the size of the frames
@@ -76,16 +77,30 @@ internal static class AuralCommand
             "aural segment --video drums.mp4 --weights sam2_hiera_large.pt vggish-10086976.pth auralsam2_avs_v1m.pth",
             "aural segment --frames frames/ --audio sound.wav --fps 5 --weights auralsam2_l.safetensors --out drums",
             "aural segment --video drums.mp4 --weights rule --json | jq .timings");
-        AddExamples(root.Subcommands[1], "", "aural verify fixtures/*.safetensors", "aural verify encoder_t.safetensors --all --device cuda:1");
-        AddExamples(root.Subcommands[2], "", "aural devices", "aural devices --json");
-        AddExamples(root.Subcommands[3], "", "aural inspect vggish-10086976.pth", "aural inspect sam2_hiera_large.pt --json | jq .model");
         AddExamples(
-            root.Subcommands[4],
+            Verb(root, "track"),
+            """
+            Writes into the folder of --out:
+              masks/00000.png ...     object numbers per pixel, with the palette of DAVIS, at the size of the frames
+              overlay.mp4             the clip with its masks (without ffmpeg: overlays/00000.png ...)
+              timeline.png            every object over time, at a glance
+              result.json             scores, boxes and timings
+
+            """,
+            "aural track --video dogs.mp4 --point 0,410,220,1 --weights sam2.1_hiera_tiny.pt",
+            "aural track --frames frames/ --box 12,40,30,300,280 --reverse --weights sam2.1_hiera_tiny.pt --out dog",
+            "aural track --video duo.mp4 --point 0,300,200,1,1 --point 0,310,20,0,1 --mask 0,second.png,2 --weights sam2.1_hiera_large.pt",
+            "aural track --video drums.mp4 --point 0,300,200,1 --audio --weights sam2_hiera_large.pt vggish-10086976.pth auralsam2_avs_v1m.pth");
+        AddExamples(Verb(root, "verify"), "", "aural verify fixtures/*.safetensors", "aural verify encoder_t.safetensors --all --device cuda:1");
+        AddExamples(Verb(root, "devices"), "", "aural devices", "aural devices --json");
+        AddExamples(Verb(root, "inspect"), "", "aural inspect vggish-10086976.pth", "aural inspect sam2_hiera_large.pt --json | jq .model");
+        AddExamples(
+            Verb(root, "convert"),
             "",
             "aural convert sam2_hiera_large.pt vggish-10086976.pth auralsam2_avs_v1m.pth auralsam2_l.safetensors",
             "aural convert sam2.1_hiera_tiny.pt tiny.safetensors --dtype bf16 --force");
         AddExamples(
-            root.Subcommands[5],
+            Verb(root, "train"),
             """
             Writes into the folder of --out:
               last.safetensors   everything that --resume goes on from; also weights for segment
@@ -98,7 +113,7 @@ internal static class AuralCommand
             "aural train --resume --out runs/v1m",
             "aural segment --video drums.mp4 --weights sam2_hiera_large.pt vggish-10086976.pth runs/v1m/best.safetensors");
         AddExamples(
-            root.Subcommands[6],
+            Verb(root, "profile"),
             "",
             "aural profile segment --demo",
             "aural profile segment --demo --by module --depth 2",
@@ -110,12 +125,15 @@ internal static class AuralCommand
     private static IEnumerable<Command> Verbs(IEngine engine, CommandStreams streams, CancellationToken cancellation) =>
     [
         new SegmentCommand(engine, streams, cancellation),
+        new TrackCommand(engine, streams, cancellation),
+        new TrainCommand(engine, streams, cancellation),
         new VerifyCommand(engine, streams, cancellation),
         new DevicesCommand(engine, streams),
         new InspectCommand(engine, streams),
         new ConvertCommand(engine, streams, cancellation),
-        new TrainCommand(engine, streams, cancellation),
     ];
+
+    private static Command Verb(RootCommand root, string name) => root.Subcommands.Single(verb => verb.Name == name);
 
     private static void AddExamples(Command command, string notes, params string[] examples)
     {

@@ -33,7 +33,7 @@ internal static class Failures
         var (line, code) = interrupted
             ? (verb switch
             {
-                "segment" => "interrupted; no result was written",
+                "segment" or "track" => "interrupted; no result was written",
                 "convert" => "interrupted; no file was written",
                 "train" => "interrupted before a step was done; nothing has changed",
                 _ => "interrupted",

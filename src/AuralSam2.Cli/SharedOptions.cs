@@ -39,6 +39,21 @@ internal static class SharedOptions
 
     public static Option<bool> Json() => new("--json") { Description = "Print exactly one JSON document on standard output." };
 
+    /// <summary>What <c>--weights</c> says: files, or the seed of the rule that makes untrained ones.</summary>
+    /// <param name="given">Its values.</param>
+    /// <param name="byDefault">Seed where nothing is given; null demands something.</param>
+    /// <exception cref="UsageException">Nothing is given, or both.</exception>
+    public static (IReadOnlyList<string> Files, string? Seed) WeightsOf(string[] given, string? byDefault)
+    {
+        if (given.Length == 0)
+            return ([], byDefault ?? throw new UsageException("which weights? Give --weights FILE... for a trained model, or --weights rule for untrained ones"));
+        if (!given.Any(IsRule)) return (given, null);
+        if (given.Length > 1) throw new UsageException("--weights rule stands alone: it makes every weight");
+        return ([], given[0] == "rule" ? "" : given[0]["rule:".Length..]);
+    }
+
+    private static bool IsRule(string weights) => weights == "rule" || weights.StartsWith("rule:", StringComparison.Ordinal);
+
     /// <exception cref="UsageException">Out of range.</exception>
     public static int ThreadsOf(ParseResult parsed, Option<int> option) => parsed.GetValue(option) switch
     {

@@ -114,6 +114,21 @@ internal sealed class FakeEngine : IEngine
     }
 
     /// <inheritdoc/>
+    public void WriteIndexed(string path, int width, int height, byte[] numbers) =>
+        PngWriter.WriteIndexed(path, width, height, numbers, ObjectPalette.Colors);
+
+    /// <inheritdoc/>
+    public VideoWriter? BeginVideo(string path, int width, int height, double framesPerSecond) => null;
+
+    /// <inheritdoc/>
+    public ModelWeights OpenSam2Weights(IReadOnlyList<string> files) => OpenWeights(files);
+
+    /// <inheritdoc/>
+    public ITracker LoadTracker(
+        Device device, string model, IWeightSource weights, bool hears, VideoOptions options, IProgress<double> progress) =>
+        throw new NotSupportedException("this engine only segments");
+
+    /// <inheritdoc/>
     public ModelWeights OpenWeights(IReadOnlyList<string> files) => new(
         new NoWeights(string.Join(" + ", files)), WeightsAreOf, [.. files.Select(f => new ModelWeights.File(f, "safetensors", "everything", 3, 12_345_678))]);
 

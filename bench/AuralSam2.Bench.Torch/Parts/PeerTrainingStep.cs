@@ -54,7 +54,7 @@ internal sealed class PeerTrainingStep : IPeerPart
         using var learning = inference_mode(false);
         using var scope = NewDisposeScope();
         Free();
-        optimizer.zero_grad();
+        foreach (var parameter in parameters.Learned.Values) parameter.grad = null; // as zero_grad(set_to_none) does in PyTorch
         var fused = fuser.Forward(levels, heard);
         autograd.backward(fused, seeds);
         optimizer.step();

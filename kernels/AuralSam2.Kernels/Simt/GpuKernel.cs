@@ -37,6 +37,8 @@ internal abstract class GpuKernel
         LayerNormGpu.Kernel, LayerNormGpu.LoneKernel, LayerNormGradientGpu.RowKernel, LayerNormGradientGpu.AffineKernel,
         Conv2dGradientGpu.UnfoldKernel, Conv2dGradientGpu.UnfoldScalarsKernel, Conv2dGradientGpu.FoldKernel,
         AttentionGpu.Narrow, AttentionGpu.Medium, AttentionGpu.Wide, AttentionGpu.Combine,
+        HeadProductGpu.Kernel, AttentionGradientGpu.Kernel,
+        WindowAttentionGradientGpu.GatherKernel, WindowAttentionGradientGpu.ScatterKernel,
         WindowAttentionGpu.Narrow, WindowAttentionGpu.Medium, WindowAttentionGpu.Wide, WindowAttentionGpu.Combine,
         ElementwiseGpu.AddKernel, ElementwiseGpu.MapKernel, ElementwiseGpu.MapGradientKernel, ElementwiseGpu.ThresholdKernel,
         DepthwiseConv2dGpu.Kernel, DepthwiseConv2dGradientGpu.PixelKernel, DepthwiseConv2dGradientGpu.TapKernel,
@@ -53,6 +55,9 @@ internal abstract class GpuKernel
         GatherGpu.Kernel,
         AdamWGpu.Kernel,
         SquareSumGpu.Kernel,
+        BatchNormGpu.SumKernel, BatchNormGpu.StatisticsKernel, BatchNormGpu.TotalKernel, BatchNormGpu.ApplyKernel, BatchNormGpu.SlopeKernel,
+        MaskLossGpu.SumKernel, MaskLossGpu.TotalKernel, MaskLossGpu.SlopeKernel,
+        InfoNceGpu.SumKernel, InfoNceGpu.TotalKernel, InfoNceGpu.SlopeKernel,
     ];
 
     /// <summary>What profilers show, after ILGPU's prefix <c>Kernel_</c>: the name of the method, for example <c>GemmMultiply</c>.</summary>

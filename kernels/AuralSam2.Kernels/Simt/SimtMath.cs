@@ -72,6 +72,23 @@ internal static class SimtMath
         return p * Interop.IntAsFloat((Interop.FloatAsInt(shifted) << 23) + 0x3F800000);
     }
 
+    /// <summary>ln(1 + e^x), relative error below 3e-7: see <see cref="Simd.VectorMath"/>.</summary>
+    public static float Softplus(float x)
+    {
+        var u = Exp(x > 0f ? -x : x);
+        var s = u / (u + 2f);
+        var z = s * s;
+        var p = 2f / 15;
+        p = (p * z) + (2f / 13);
+        p = (p * z) + (2f / 11);
+        p = (p * z) + (2f / 9);
+        p = (p * z) + (2f / 7);
+        p = (p * z) + (2f / 5);
+        p = (p * z) + (2f / 3);
+        p = (p * z) + 2f;
+        return (p * s) + (x < 0f ? 0f : x);
+    }
+
     /// <summary>The error function, absolute error below 5e-7: see <see cref="Simd.VectorMath"/>.</summary>
     public static float Erf(float x)
     {

@@ -41,6 +41,22 @@ internal sealed class Engine : IEngine
 
     public void WriteRgb(string path, RgbImage image) => PngWriter.WriteRgb(path, image);
 
+    public void WriteIndexed(string path, int width, int height, byte[] numbers) =>
+        PngWriter.WriteIndexed(path, width, height, numbers, ObjectPalette.Colors);
+
+    public VideoWriter? BeginVideo(string path, int width, int height, double framesPerSecond) =>
+        VideoWriter.TryBegin(path, width, height, framesPerSecond);
+
+    public ModelWeights OpenSam2Weights(IReadOnlyList<string> files)
+    {
+        var weights = OpenWeightSet(files);
+        if (weights.Kind is { Model: { } model } && weights.Kind.Parts.HasFlag(WeightParts.Sam2))
+            return new ModelWeights(weights, model, [.. weights.Contributions.Select(ModelWeights.File.Of)]);
+        var (description, kind) = (weights.Description, weights.Kind);
+        weights.Dispose();
+        throw new WeightsException($"{description}: {kind.Title} holds no SAM2 that is known; give its file (such as sam2.1_hiera_tiny.pt) as well");
+    }
+
     public ModelWeights OpenWeights(IReadOnlyList<string> files)
     {
         var weights = OpenWeightSet(files);
@@ -74,6 +90,11 @@ internal sealed class Engine : IEngine
 
     public ILearner OpenLearner(Device device, IWeightSource weights, TrainingSettings settings) => LearnerFactory.Open(device, weights, settings);
 
+    public ITracker LoadTracker(
+        Device device, string model, IWeightSource weights, bool hears, VideoOptions options, IProgress<double> progress) => hears
+        ? new HearingTracker(AuralSam2Model.Load(device, model, weights, progress), options)
+        : new SeeingTracker(Sam2Model.Load(device, model, weights, progress), options);
+
     public FixtureReport Verify(string file, Device device, CancellationToken cancellation) => FixtureVerifier.Verify(device, file, cancellation);
 
     public PeakRates MeasurePeak(int threads)
@@ -84,12 +105,40 @@ internal sealed class Engine : IEngine
 
     public Roofline MeasureRoofline(Device device) => Roofline.Measure(device);
 
+    private static string Sam2(Models.Sam2.Sam2Version version, string name) => $"SAM2{(version == Models.Sam2.Sam2Version.V21 ? ".1" : "")} {name}";
+
+    private sealed class SeeingTracker(Sam2Model model, VideoOptions options) : ITracker
+    {
+        private readonly VideoPredictor predictor = new(model, options);
+
+        public string ModelName => Sam2(model.Version, model.Name);
+
+        public int ImageSize => model.ImageSize;
+
+        public VideoSession Open(IFrameSource frames, Waveform? sound) => predictor.Open(frames, sound);
+
+        public void Dispose() => model.Dispose();
+    }
+
+    private sealed class HearingTracker(AuralSam2Model model, VideoOptions options) : ITracker
+    {
+        private readonly VideoPredictor predictor = new(model, options);
+
+        public string ModelName => $"{Sam2(model.Version, model.Name)} + AuralFuser";
+
+        public int ImageSize => model.ImageSize;
+
+        public VideoSession Open(IFrameSource frames, Waveform? sound) => predictor.Open(frames, sound);
+
+        public void Dispose() => model.Dispose();
+    }
+
     /// <summary>A loaded model and its predictor.</summary>
     private sealed class EngineSegmenter(AuralSam2Model model) : ISegmenter
     {
         private readonly AudioVisualPredictor predictor = new(model);
 
-        public string ModelName => $"SAM2{(model.Version == Models.Sam2.Sam2Version.V21 ? ".1" : "")} {model.Name} + AuralFuser";
+        public string ModelName => $"{Sam2(model.Version, model.Name)} + AuralFuser";
 
         public int ImageSize => model.ImageSize;
 

@@ -37,6 +37,15 @@ internal interface IEngine
     /// <summary>Writes an RGB PNG.</summary>
     void WriteRgb(string path, RgbImage image);
 
+    /// <summary>Writes a PNG of object numbers with DAVIS' palette, <c>[height, width]</c>.</summary>
+    void WriteIndexed(string path, int width, int height, byte[] numbers);
+
+    /// <summary>Begins a video; null where there is no ffmpeg.</summary>
+    VideoWriter? BeginVideo(string path, int width, int height, double framesPerSecond);
+
+    /// <summary>Trained weights of SAM2, out of files that may hold more.</summary>
+    ModelWeights OpenSam2Weights(IReadOnlyList<string> files);
+
     /// <summary>Trained weights of a whole model, out of files of any supported format in any order.</summary>
     ModelWeights OpenWeights(IReadOnlyList<string> files);
 
@@ -60,6 +69,9 @@ internal interface IEngine
     /// <summary>Makes what is trained; see <see cref="LearnerFactory.Open"/>.</summary>
     ILearner OpenLearner(Device device, IWeightSource weights, TrainingSettings settings);
 
+    /// <summary>Builds a model that follows what it is shown, and hears if it is to.</summary>
+    ITracker LoadTracker(Device device, string model, IWeightSource weights, bool hears, VideoOptions options, IProgress<double> progress);
+
     /// <summary>Runs one fixture and compares every stage.</summary>
     FixtureReport Verify(string file, Device device, CancellationToken cancellation);
 
@@ -82,6 +94,19 @@ internal interface ISegmenter : IDisposable
     /// <summary>Segments a clip; answers come in the order of the frames, each as soon as it is known.</summary>
     IEnumerable<SegmentedFrame> Segment(
         IFrameSource frames, Waveform sound, SegmentOptions options, IProgress<SegmentProgress> progress, CancellationToken cancellation);
+}
+
+/// <summary>A loaded model that follows objects.</summary>
+internal interface ITracker : IDisposable
+{
+    /// <summary>Full name of the model.</summary>
+    string ModelName { get; }
+
+    /// <summary>Side of the square, in pixels, that the model sees.</summary>
+    int ImageSize { get; }
+
+    /// <summary>Opens a clip, with its sound or without.</summary>
+    VideoSession Open(IFrameSource frames, Waveform? sound);
 }
 
 /// <summary>A log-mel spectrogram.</summary>

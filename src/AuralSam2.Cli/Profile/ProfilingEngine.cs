@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using AuralSam2.Kernels;
 using AuralSam2.Media;
+using AuralSam2.Predictors;
 using AuralSam2.Training;
 using AuralSam2.Verification;
 using AuralSam2.Weights;
@@ -21,7 +22,9 @@ internal sealed class ProfilingEngine(IEngine engine) : IEngine
     /// <summary>Name of the device; null when none was opened.</summary>
     public string? DeviceName { get; private set; }
 
-    /// <summary>What it can do at the most: the better of two measurements, since a neighbour on the machine can only slow one down.</summary>
+    /// <summary>
+    /// What it can do at the most: the better of two measurements, since a neighbour on the machine can only slow one down.
+    /// </summary>
     public Roofline Limits { get; private set; }
 
     /// <summary>Seconds that measuring took before the verb's own work; they are not the verb's.</summary>
@@ -62,6 +65,13 @@ internal sealed class ProfilingEngine(IEngine engine) : IEngine
         return engine.Load(device, model, weights, progress);
     }
 
+    public ITracker LoadTracker(
+        Device device, string model, IWeightSource weights, bool hears, VideoOptions options, IProgress<double> progress)
+    {
+        using var module = device.Module("load");
+        return engine.LoadTracker(device, model, weights, hears, options, progress);
+    }
+
     public LogMel Spectrogram(Device device, Waveform sound)
     {
         using var module = device.Module("overview");
@@ -82,6 +92,13 @@ internal sealed class ProfilingEngine(IEngine engine) : IEngine
     public void WriteGray(string path, int width, int height, byte[] pixels) => engine.WriteGray(path, width, height, pixels);
 
     public void WriteRgb(string path, RgbImage image) => engine.WriteRgb(path, image);
+
+    public void WriteIndexed(string path, int width, int height, byte[] numbers) => engine.WriteIndexed(path, width, height, numbers);
+
+    public VideoWriter? BeginVideo(string path, int width, int height, double framesPerSecond) =>
+        engine.BeginVideo(path, width, height, framesPerSecond);
+
+    public ModelWeights OpenSam2Weights(IReadOnlyList<string> files) => engine.OpenSam2Weights(files);
 
     public ModelWeights OpenWeights(IReadOnlyList<string> files) => engine.OpenWeights(files);
 

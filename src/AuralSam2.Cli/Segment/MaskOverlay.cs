@@ -15,7 +15,10 @@ internal static class MaskOverlay
     /// <param name="image">The frame.</param>
     /// <param name="mask"><c>[height, width]</c>, 0 or 255.</param>
     /// <param name="contour">Width of the contour in pixels.</param>
-    public static RgbImage Paint(RgbImage image, ReadOnlySpan<byte> mask, float contour)
+    public static RgbImage Paint(RgbImage image, ReadOnlySpan<byte> mask, float contour) => Paint(image, mask, contour, Color);
+
+    /// <summary>Paints a mask over a frame in a colour of its own.</summary>
+    public static RgbImage Paint(RgbImage image, ReadOnlySpan<byte> mask, float contour, (byte R, byte G, byte B) color)
     {
         var pixels = (byte[])image.Pixels.Clone();
         var inside = DistanceTo(mask, image.Width, value: 0);
@@ -25,7 +28,7 @@ internal static class MaskOverlay
             var pixel = pixels.AsSpan(i * 3, 3);
             if (mask[i] != 0)
             {
-                Blend(pixel, Color, Math.Max(TintShare, Math.Clamp(contour + 0.5f - inside[i], 0, 1)));
+                Blend(pixel, color, Math.Max(TintShare, Math.Clamp(contour + 0.5f - inside[i], 0, 1)));
             }
             else if (outside[i] < contour / 2 + 1.5f)
             {

@@ -49,7 +49,8 @@ internal sealed record ResultDocument(
 
     /// <summary>Where the time went, in seconds.</summary>
     /// <param name="StartupS">From the start of the process to that of the command: runtime, command line.</param>
-    /// <param name="FirstMaskS">From the start of the process until the first mask is known; what the model computes for it included.</param>
+    /// <param name="FirstMaskS">From the start of the process until the first mask is known; what the model computes for it
+    /// included.</param>
     /// <param name="OpenS">Opening the clip and reading its sound.</param>
     /// <param name="LoadS">Loading weights and building the model.</param>
     /// <param name="Stages">The model's stages; their sum is what <paramref name="FramesPerSecond"/> counts.</param>
@@ -64,6 +65,7 @@ internal sealed record ResultDocument(
 /// <summary>How the command writes JSON: snake_case, indented, invariant, line feeds everywhere.</summary>
 [JsonSourceGenerationOptions]
 [JsonSerializable(typeof(ResultDocument))]
+[JsonSerializable(typeof(TrackDocument))]
 [JsonSerializable(typeof(DevicesDocument))]
 [JsonSerializable(typeof(VerifyDocument))]
 [JsonSerializable(typeof(InspectDocument))]

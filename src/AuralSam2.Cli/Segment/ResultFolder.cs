@@ -12,9 +12,15 @@ internal sealed class ResultFolder : IDisposable
     /// <summary>Picture for people.</summary>
     public const string OverviewFile = "overview.png";
 
+    /// <summary>Objects over time, for people.</summary>
+    public const string TimelineFile = "timeline.png";
+
+    /// <summary>The clip with its masks.</summary>
+    public const string OverlayFile = "overlay.mp4";
+
     private const int RemovalAttempts = 10;
 
-    private static readonly string[] Entries = [ResultFile, OverviewFile, "masks", "overlays"];
+    private static readonly string[] Entries = [ResultFile, OverviewFile, TimelineFile, OverlayFile, "masks", "overlays"];
 
     /// <summary>What is incomplete in this process; guarded by itself, also while something of it is removed.</summary>
     private static readonly HashSet<ResultFolder> Incomplete = [];
@@ -72,6 +78,9 @@ internal sealed class ResultFolder : IDisposable
     /// <summary>Where a file of the result is written until the result is complete.</summary>
     /// <param name="name">Path inside the result, with forward slashes.</param>
     public string PathOf(string name) => Path.Combine(partial, name);
+
+    /// <summary>Leaves an empty folder out of the result.</summary>
+    public void Leave(string name) => Directory.Delete(PathOf(name));
 
     /// <summary>
     /// An existing folder can be read-only although its parent is not, and one that is mounted cannot be moved aside: better to know

@@ -90,7 +90,7 @@ internal sealed class SegmentCommand : Command
     private SegmentRequest RequestOf(ParseResult parsed)
     {
         var (framesFolder, videoFile, audioFile) = ClipOf(parsed);
-        var (files, seed) = WeightsOf(parsed);
+        var (files, seed) = SharedOptions.WeightsOf(parsed.GetValue(weights) ?? [], byDefault: parsed.GetValue(demo) ? "" : null);
         var rate = parsed.GetValue(framesPerSecond);
         if (!(rate > 0 && rate <= MostFramesPerSecond)) throw new UsageException($"--fps wants a number above 0, at most {MostFramesPerSecond}");
         if (parsed.GetValue(window) < 1) throw new UsageException("--window wants at least 1");
@@ -132,22 +132,6 @@ internal sealed class SegmentCommand : Command
             _ => clip,
         };
     }
-
-    private (IReadOnlyList<string> Files, string? Seed) WeightsOf(ParseResult parsed)
-    {
-        var given = parsed.GetValue(weights) ?? [];
-        if (given.Length == 0)
-        {
-            if (parsed.GetValue(demo)) return ([], "");
-            throw new UsageException("which weights? Give --weights FILE... for a trained model, or --weights rule for untrained ones");
-        }
-
-        if (!given.Any(IsRule)) return (given, null);
-        if (given.Length > 1) throw new UsageException("--weights rule stands alone: it makes every weight");
-        return ([], given[0] == "rule" ? "" : given[0]["rule:".Length..]);
-    }
-
-    private static bool IsRule(string weights) => weights == "rule" || weights.StartsWith("rule:", StringComparison.Ordinal);
 
     private static DecodeMode DecodeOf(string name) => name switch
     {

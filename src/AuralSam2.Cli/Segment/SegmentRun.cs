@@ -9,7 +9,7 @@ namespace AuralSam2.Cli;
 /// <summary>One run of <c>aural segment</c>: from the checks that cost nothing to the complete result.</summary>
 internal sealed class SegmentRun(IEngine engine, CommandStreams streams, CancellationToken cancellation)
 {
-    private const string UntrainedNotice = "untrained weights made by rule: the masks show that everything runs, and mean nothing";
+    public const string UntrainedNotice = "untrained weights made by rule: the masks show that everything runs, and mean nothing";
 
     private readonly long start = Stopwatch.GetTimestamp();
     private readonly double startupSeconds = (DateTime.Now - Process.GetCurrentProcess().StartTime).TotalSeconds;
@@ -106,7 +106,8 @@ internal sealed class SegmentRun(IEngine engine, CommandStreams streams, Cancell
         foreach (var file in request.Weights) RequireFile(file, "--weights");
     }
 
-    private static void RequireFile(string? file, string option)
+    /// <summary>Refuses an option whose file does not exist.</summary>
+    public static void RequireFile(string? file, string option)
     {
         if (file is null || File.Exists(file)) return;
         throw new FileNotFoundException(
@@ -146,7 +147,8 @@ internal sealed class SegmentRun(IEngine engine, CommandStreams streams, Cancell
     private sealed record Clip(
         SegmentRequest Request, string Model, SharedFrames Frames, Waveform Sound, ChosenDevice Device, ModelWeights Weights);
 
-    private sealed class LoadProgress(IProgress<SegmentProgress> display, string model) : IProgress<double>
+    /// <summary>Shows how much of a model is loaded.</summary>
+    public sealed class LoadProgress(IProgress<SegmentProgress> display, string model) : IProgress<double>
     {
         public void Report(double value) => display.Report(new SegmentProgress($"loading model {model}", (int)(100 * value), 100));
     }

@@ -44,15 +44,20 @@ internal static class Ffmpeg
         }
     }
 
-    private static string Find()
+    /// <summary>Path of ffmpeg; null when there is none.</summary>
+    public static string? TryFind()
     {
         var name = OperatingSystem.IsWindows() ? "ffmpeg.exe" : "ffmpeg";
         var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
-        return folders.Select(f => Path.Combine(f, name)).FirstOrDefault(File.Exists)
-            ?? throw new MediaException("ffmpeg was not found on PATH: install it (Debian: apt-get install ffmpeg) or pass --frames and --audio");
+        return folders.Select(f => Path.Combine(f, name)).FirstOrDefault(File.Exists);
     }
 
-    private static Process Start(ProcessStartInfo start)
+    private static string Find() => TryFind()
+        ?? throw new MediaException("ffmpeg was not found on PATH: install it (Debian: apt-get install ffmpeg) or pass --frames and --audio");
+
+    /// <summary>Starts it.</summary>
+    /// <exception cref="MediaException">It cannot be started.</exception>
+    public static Process Start(ProcessStartInfo start)
     {
         try
         {
@@ -64,7 +69,8 @@ internal static class Ffmpeg
         }
     }
 
-    private static void Kill(Process process)
+    /// <summary>Ends it, whatever it is doing.</summary>
+    public static void Kill(Process process)
     {
         try
         {
@@ -76,7 +82,8 @@ internal static class Ffmpeg
         }
     }
 
-    private static string LastComplaint(StreamReader errors)
+    /// <summary>Reads what it complains about to the end; the last line, or "".</summary>
+    public static string LastComplaint(StreamReader errors)
     {
         var last = "";
         while (errors.ReadLine() is { } line)

@@ -1,6 +1,10 @@
 namespace AuralSam2.Media;
 
-/// <summary>The pictures of a clip. Frames all have one size; they are read in ascending order, each at most once.</summary>
+/// <summary>
+/// The pictures of a clip. Frames all have one size. <see cref="Predictors.AudioVisualPredictor"/> reads them in ascending order, each at
+/// most
+/// once; <see cref="Predictors.VideoPredictor"/> in any order, again where it needs to, and on one other thread at a time.
+/// </summary>
 public interface IFrameSource : IDisposable
 {
     /// <summary>Folder or file, as the person named it.</summary>

@@ -49,7 +49,9 @@ internal sealed class ParameterBinder(Device device, WeightReader reader, Func<s
     {
         reader.Unused(name, shape);
         // A state dict that is written again must hold it too.
-        if (!Declaring && IsLearned(name)) statistics.Add(new NamedTensor(name, Upload(Host(name, shape), shape), shape.ToArray()));
+        if (Declaring || !IsLearned(name)) return;
+        var values = Host(name, shape);
+        statistics.Add(new NamedTensor(name, Upload(values, values.Length), shape.ToArray()));
     }
 
     /// <summary>A weight and bias that the state dict holds and inference never reads.</summary>

@@ -28,7 +28,8 @@ public static class FixtureVerifier
     {
         using var fixture = new Fixture(path);
         if (fixture.Kind.Length == 0) throw new WeightsException($"{path}: this is no fixture: its metadata has no 'kind'");
-        var comparison = new StageComparison(fixture, device, fixture.Kind switch { "aural" => ClipBudget, "losses" => LossBudget, _ => ModuleBudget });
+        var comparison = new StageComparison(
+            fixture, device, fixture.Kind switch { "aural" or "video" => ClipBudget, "losses" => LossBudget, _ => ModuleBudget });
         try
         {
             switch (fixture.Kind)
@@ -39,6 +40,8 @@ public static class FixtureVerifier
                 case "aural": AuralFixture.Run(device, comparison, cancellation); break;
                 case "losses": LossesFixture.Run(device, comparison); break;
                 case "memory_modules": MemoryModulesFixture.Run(device, comparison); break;
+                case "training": TrainingFixture.Run(device, comparison, cancellation); break;
+                case "video": VideoFixture.Run(device, comparison, cancellation); break;
                 default:
                     return new FixtureReport(
                         path, fixture.Kind, fixture.Model, FixtureVerdict.Unsupported, [], [.. fixture.Stages], 0,

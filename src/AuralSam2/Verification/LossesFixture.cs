@@ -116,7 +116,8 @@ internal static partial class LossesFixture
             L2Normalize.Forward(device, pyramid[level].Heard, pyramid[level].Heard);
         }
 
-        var loss = inputs.Allocate(1);
+        using var buffer = device.Allocate(1);
+        var loss = buffer.View(1);
         device.Fill(loss, 0);
         inputs.Follow();
         var reverse = name.Contains("reverse", StringComparison.Ordinal);
@@ -147,7 +148,8 @@ internal static partial class LossesFixture
 
         using var tape = new Tape(device);
         using var inputs = new FollowedInputs(device, tape);
-        Tensor pool = inputs.Allocate(n + m, channels), loss = inputs.Allocate(1);
+        using var buffer = device.Allocate(1);
+        Tensor pool = inputs.Allocate(n + m, channels), loss = buffer.View(1);
         device.Upload(fixture.Input("input.nce.anchor", 1, n * channels), pool.Slice(0, n));
         device.Upload(fixture.Input("input.nce.contrast", 1, m * channels), pool.Slice(n, m));
         L2Normalize.Forward(device, pool, pool);
@@ -214,7 +216,7 @@ internal static partial class LossesFixture
 
         public void Follow()
         {
-            foreach (var tensor in tensors.Where(t => t.Length > 1)) tape.Follow(tensor);
+            foreach (var tensor in tensors) tape.Follow(tensor);
         }
 
         public void Dispose()

@@ -36,9 +36,9 @@ internal static partial class MemoryModulesFixture
         if (comparison.Stores("memattn.out"))
         {
             var tokens = fixture.ShapeOf("memattn.layers.0.cross_attn_image.k_proj")[^2];
+            var opening = attention.Open(Input("curr", 1, cells, Channels), Input("curr_pos", 1, cells, Channels), "memattn", observe);
             attention.Forward(
-                Input("curr", 1, cells, Channels), Input("curr_pos", 1, cells, Channels),
-                Input("memory", 1, tokens, MemoryChannels), Input("memory_pos", 1, tokens, MemoryChannels),
+                opening, Input("memory", 1, tokens, MemoryChannels), Input("memory_pos", 1, tokens, MemoryChannels),
                 PointerTokens(fixture, tokens, cells), device.Rent(cells, Channels), "memattn", observe);
         }
 
@@ -62,7 +62,9 @@ internal static partial class MemoryModulesFixture
         }
     }
 
-    /// <summary>How many of the last memory tokens are object pointers: what the note says, otherwise what is left over from whole frames.</summary>
+    /// <summary>
+    /// How many of the last memory tokens are object pointers: what the note says, otherwise what is left over from whole frames.
+    /// </summary>
     private static int PointerTokens(Fixture fixture, int tokens, int cells)
     {
         int?[] told = [Number(NotedPointers()), Number(NotedFrames()) is { } frames ? tokens - (frames * cells) : null];

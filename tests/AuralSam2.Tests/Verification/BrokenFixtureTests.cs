@@ -35,6 +35,9 @@ public sealed class BrokenFixtureTests : IDisposable
     [InlineData("f_mini_memory_modules", "memattn.layers.1.linear2")]
     [InlineData("f_mini_memory_modules", "memenc.fuser.layers.0.pwconv1@stats")]
     [InlineData("f_mini_memory_modules", "ptr_tpos_proj")]
+    [InlineData("f_mini_video", "pt_corr.p1.f4.obj0.obj_ptr")]
+    [InlineData("f_mini_video", "mask.p0.f3.video_res_masks@stats")]
+    [InlineData("f_mini_video", "box_rev.p0.f1.obj0.pred_masks")]
     public void One_wrong_value_is_found(string fixture, string tensor)
     {
         var path = Copy(fixture, tensor);

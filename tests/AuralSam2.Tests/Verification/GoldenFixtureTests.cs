@@ -12,6 +12,7 @@ public sealed class GoldenFixtureTests
     [
         "b_mini_image_encoder", "b_mini_decoder", "c_decoder_full_t", "d_vggish", "e_aural_mini_avs", "e_aural_mini_ref", "f_mini_memory_modules",
         "g_losses",
+        "f_mini_video",
     ];
 
     [Theory]

@@ -192,8 +192,8 @@ public sealed class OtherFixtureTests : IDisposable
             }
 
             attention.Forward(
-                Input("curr", 1, cells, 256), Input("curr_pos", 1, cells, 256), Input("memory", 1, tokens, 64), Input("memory_pos", 1, tokens, 64),
-                pointerTokens, device.Rent(cells, 256), "memattn", observe);
+                attention.Open(Input("curr", 1, cells, 256), Input("curr_pos", 1, cells, 256), "memattn", observe),
+                Input("memory", 1, tokens, 64), Input("memory_pos", 1, tokens, 64), pointerTokens, device.Rent(cells, 256), "memattn", observe);
             var mask = Input("mask", 10, 256 * cells, 1).Reshape(16 * grid, 16 * grid, 1);
             encoder.Forward(Map(seed, "input.mem.pix", 1, 256, grid, 0), mask, device.Rent(grid, grid, 64), "memenc", observe);
             float[] distances = [0, 1, -1, 0.2f, 6, 15, -4]; // in frames or shares of the longest: the encoding takes any

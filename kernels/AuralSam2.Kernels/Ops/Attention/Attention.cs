@@ -56,7 +56,10 @@ public static class Attention
         });
     }
 
-    /// <summary>Computes, and writes the log-sums <c>[batch * heads, queries]</c> where they are asked for; never recorded.</summary>
+    /// <summary>
+    /// Computes, and writes the log-sums <c>[batch * heads, queries]</c> where they are asked for (on a CPU: a GPU's gradient sums again);
+    /// never recorded.
+    /// </summary>
     internal static void Run(
         Device device, Tensor q, Tensor k, Tensor v, Tensor y, int heads, AttentionDropout dropout = default, Tensor logSums = default)
     {
@@ -69,6 +72,7 @@ public static class Attention
         switch (device)
         {
             case CpuDevice cpu: AttentionCpu.Run(cpu, q, k, v, y, heads, batch, dropout: dropout, logSums: logSums); break;
+            case IlgpuDevice gpu when dropout.IsOn: AttentionGradientGpu.RunForward(gpu, q, k, v, y, heads, batch, dropout); break;
             case IlgpuDevice gpu: AttentionGpu.Run(gpu, q, k, v, y, heads, batch); break;
             default: throw device.Unsupported("Attention");
         }

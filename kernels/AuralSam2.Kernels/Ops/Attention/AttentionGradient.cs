@@ -5,8 +5,8 @@ namespace AuralSam2.Kernels.Ops;
 /// <param name="Q">Queries, as they were.</param>
 /// <param name="K">Keys, as they were.</param>
 /// <param name="V">Values, as they were.</param>
-/// <param name="Y">The result; without a softmax not read.</param>
-/// <param name="LogSums"><c>[batch * heads, queries]</c>: binary logarithms of the softmaxes' sums; without a softmax not read.</param>
+/// <param name="Y">The result; read on a CPU, where there is a softmax.</param>
+/// <param name="LogSums"><c>[batch * heads, queries]</c>: binary logarithms of the softmaxes' sums; read on a CPU, where there is a softmax.</param>
 /// <param name="Dq">Added to; empty: not wanted.</param>
 /// <param name="Dk">Added to; empty: not wanted.</param>
 /// <param name="Dv">Added to; empty: not wanted.</param>

@@ -103,7 +103,8 @@ public static class Conv2d
     }
 
     /// <summary>The convolution alone, never recorded.</summary>
-    internal static void Run(Device device, string op, Tensor x, ConvWeights w, Tensor y, Activation activation = Activation.None, Tensor residual = default)
+    internal static void Run(
+        Device device, string op, Tensor x, ConvWeights w, Tensor y, Activation activation = Activation.None, Tensor residual = default)
     {
         using var timing = device.Time(
             op, Gemm.Flops(y.Rows, w.Matrix),

@@ -88,8 +88,11 @@ internal sealed class Conv2dGradient
         }
     }
 
-    private static int LinesOfBlock(Device device, in ConvPatches grid) =>
-        (int)Math.Clamp((device is CpuDevice ? CpuBlockFloats : GpuBlockFloats) / Math.Max(1, (long)grid.OutputWidth * grid.Inputs), 1, Math.Max(1, grid.Lines));
+    private static int LinesOfBlock(Device device, in ConvPatches grid)
+    {
+        var floats = device is CpuDevice ? CpuBlockFloats : GpuBlockFloats;
+        return (int)Math.Clamp(floats / Math.Max(1, (long)grid.OutputWidth * grid.Inputs), 1, Math.Max(1, grid.Lines));
+    }
 
     /// <summary>Writes the patches of some output lines, zeros where they leave the image.</summary>
     internal static void Unfold(Device device, Tensor x, in ConvPatches grid, int firstLine, Tensor patches)
@@ -135,7 +138,9 @@ internal readonly record struct ConvPatches(
     /// <summary>Length of a patch.</summary>
     public int Inputs => Kernel * Kernel * Channels;
 
-    /// <summary>Lines of the images, counted over all of them, that patches of some output lines can touch: from the first, up to the end.</summary>
+    /// <summary>
+    /// Lines of the images, counted over all of them, that patches of some output lines can touch: from the first, up to the end.
+    /// </summary>
     public (int First, int End) LinesUnder(int firstLine, int count)
     {
         var last = firstLine + count - 1;

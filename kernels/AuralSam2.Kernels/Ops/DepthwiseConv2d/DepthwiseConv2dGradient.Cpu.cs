@@ -225,7 +225,8 @@ internal static unsafe class DepthwiseConv2dGradientCpu
                 for (var kx = 0; kx < kernel; kx++)
                 {
                     var sum = 0f;
-                    for (var p = 0; p < TilePixels; p++) sum += dy[(p * stride) + c] * window.Source[(ky * window.Pitch) + ((kx + p) * stride) + c];
+                    for (var p = 0; p < TilePixels; p++)
+                        sum += dy[(p * stride) + c] * window.Source[(ky * window.Pitch) + ((kx + p) * stride) + c];
                     sums[(((ky * kernel) + kx) * stride) + c] += sum;
                 }
             }

@@ -9,6 +9,7 @@ internal sealed class MemoryAttention
     private const int Channels = 256;
     private const int MemoryChannels = 64;
     private const int Hidden = 2048;
+    private const string Path = "memory_attention";
 
     private readonly Device device;
     private readonly Layer[] layers;
@@ -31,9 +32,29 @@ internal sealed class MemoryAttention
     /// <summary>Angles of the rotary encoding, <c>[grid * grid, 128]</c>.</summary>
     public RopeTable Angles { get; }
 
-    /// <summary>Conditions a frame on memories.</summary>
+    /// <summary>What is computed before the first memory is read: the same for every object of a frame.</summary>
+    /// <param name="Stream"><c>[grid * grid, 256]</c>: the frame after the first layer's self-attention.</param>
+    /// <param name="Query"><c>[grid * grid, 256]</c>: its rotated queries.</param>
+    internal readonly record struct Opening(Tensor Stream, Tensor Query);
+
+    /// <summary>Begins with a frame, whatever objects it will be conditioned on.</summary>
     /// <param name="frame"><c>[grid * grid, 256]</c>.</param>
     /// <param name="positions"><c>[grid * grid, 256]</c>, the frame's sine positions.</param>
+    /// <param name="name">Prefix in fixtures.</param>
+    /// <param name="observe">Sees the stages.</param>
+    /// <returns>Tensors rented in the caller's scope.</returns>
+    public Opening Open(Tensor frame, Tensor positions, string name = "memattn", StageObserver? observe = null)
+    {
+        using var module = device.Module(Path);
+        Tensor stream = device.Rent(frame.Rows, Channels), query = device.Rent(frame.Rows, Channels);
+        Elementwise.Add(device, frame, positions, stream, 0.1f);
+        layers[0].AttendToSelf(device, stream, Angles, $"{name}.layers.0", observe);
+        layers[0].Ask(device, stream, query, Angles, $"{name}.layers.0", observe);
+        return new Opening(stream, query);
+    }
+
+    /// <summary>Conditions a frame on memories.</summary>
+    /// <param name="opening">The frame; not changed.</param>
     /// <param name="memory"><c>[tokens, 64]</c>: spatial memories, then object pointers.</param>
     /// <param name="memoryPositions"><c>[tokens, 64]</c>.</param>
     /// <param name="pointerTokens">How many of the last tokens have no place in the image.</param>
@@ -41,15 +62,27 @@ internal sealed class MemoryAttention
     /// <param name="name">Prefix in fixtures.</param>
     /// <param name="observe">Sees the stages.</param>
     public void Forward(
-        Tensor frame, Tensor positions, Tensor memory, Tensor memoryPositions, int pointerTokens, Tensor y,
+        in Opening opening, Tensor memory, Tensor memoryPositions, int pointerTokens, Tensor y,
         string name = "memattn", StageObserver? observe = null)
     {
-        using var module = device.Module("memory_attention");
+        using var module = device.Module(Path);
         using var scope = device.Scope();
-        var keys = device.Rent(memory.Rows, MemoryChannels);
+        Tensor keys = device.Rent(memory.Rows, MemoryChannels), asked = device.Rent(y.Rows, Channels);
         Elementwise.Add(device, memory, memoryPositions, keys);
-        Elementwise.Add(device, frame, positions, y, 0.1f);
-        for (var l = 0; l < layers.Length; l++) layers[l].Forward(device, y, keys, memory, pointerTokens, Angles, $"{name}.layers.{l}", observe);
+        device.Copy(opening.Stream, y);
+        for (var l = 0; l < layers.Length; l++)
+        {
+            var (query, layer) = (opening.Query, $"{name}.layers.{l}");
+            if (l > 0)
+            {
+                layers[l].AttendToSelf(device, y, Angles, layer, observe);
+                layers[l].Ask(device, y, asked, Angles, layer, observe);
+                query = asked;
+            }
+
+            layers[l].AttendToMemory(device, y, query, keys, memory, pointerTokens, Angles, layer, observe);
+        }
+
         LayerNorm.Forward(device, y, norm, y);
         observe?.Invoke(name + ".norm", y);
         observe?.Invoke(name + ".out", y);
@@ -76,52 +109,63 @@ internal sealed class MemoryAttention
             binder.Linear(prefix + ".linear2", Channels, Hidden),
             Activation.Relu);
 
-        public void Forward(
-            Device device, Tensor x, Tensor keys, Tensor values, int pointerTokens, in RopeTable angles,
+        /// <summary>x += self-attention of x.</summary>
+        public void AttendToSelf(Device device, Tensor x, in RopeTable angles, string name, StageObserver? observe)
+        {
+            using var module = device.Module(selfPath);
+            using var scope = device.Scope();
+            var tokens = x.Rows;
+            Tensor mixed = device.Rent(tokens, Channels), qkv = device.Rent(tokens, 3 * Channels);
+            Tensor q = qkv.SliceColumns(0, Channels), k = qkv.SliceColumns(Channels, Channels), v = qkv.SliceColumns(2 * Channels, Channels);
+            Gemm.Forward(device, x, selfQkv, qkv, new GemmFusion { Norm = norm1 });
+            if (observe is not null)
+            {
+                ObserveNorm(device, x, norm1, name + ".norm1", observe);
+                observe(name + ".self_attn.q_proj", q);
+                observe(name + ".self_attn.k_proj", k);
+                observe(name + ".self_attn.v_proj", v);
+            }
+
+            Rope.Forward(device, q, angles, tokens);
+            Rope.Forward(device, k, angles, tokens);
+            Attention.Forward(device, q, k, v, mixed, heads: 1);
+            ObserveProjection(device, mixed, selfOut, name + ".self_attn", observe);
+            Gemm.Forward(device, mixed, selfOut, x, new GemmFusion { Residual = x });
+        }
+
+        /// <summary>What x asks of the memories: its rotated queries.</summary>
+        public void Ask(Device device, Tensor x, Tensor query, in RopeTable angles, string name, StageObserver? observe)
+        {
+            using var module = device.Module(crossPath);
+            Gemm.Forward(device, x, crossQ, query, new GemmFusion { Norm = norm2 });
+            if (observe is not null)
+            {
+                ObserveNorm(device, x, norm2, name + ".norm2", observe);
+                observe(name + ".cross_attn_image.q_proj", query);
+            }
+
+            Rope.Forward(device, query, angles, x.Rows);
+        }
+
+        /// <summary>x += what the memories answer; x += feed-forward of x.</summary>
+        public void AttendToMemory(
+            Device device, Tensor x, Tensor query, Tensor keys, Tensor values, int pointerTokens, in RopeTable angles,
             string name, StageObserver? observe)
         {
             using var module = device.Module(prefix);
             using var scope = device.Scope();
             var tokens = x.Rows;
-            Tensor mixed = device.Rent(tokens, Channels), normalised = observe is null ? default : device.Rent(tokens, Channels);
-            using (device.Module(selfPath))
-            using (device.Scope())
-            {
-                var qkv = device.Rent(tokens, 3 * Channels);
-                Tensor q = qkv.SliceColumns(0, Channels), k = qkv.SliceColumns(Channels, Channels), v = qkv.SliceColumns(2 * Channels, Channels);
-                Gemm.Forward(device, x, selfQkv, qkv, new GemmFusion { Norm = norm1 });
-                if (observe is not null)
-                {
-                    LayerNorm.Forward(device, x, norm1, normalised);
-                    observe(name + ".norm1", normalised);
-                    observe(name + ".self_attn.q_proj", q);
-                    observe(name + ".self_attn.k_proj", k);
-                    observe(name + ".self_attn.v_proj", v);
-                }
-
-                Rope.Forward(device, q, angles, tokens);
-                Rope.Forward(device, k, angles, tokens);
-                Attention.Forward(device, q, k, v, mixed, heads: 1);
-                ObserveProjection(device, mixed, selfOut, name + ".self_attn", observe);
-                Gemm.Forward(device, mixed, selfOut, x, new GemmFusion { Residual = x });
-            }
-
-            Tensor query = device.Rent(tokens, Channels), key = device.Rent(keys.Rows, Channels);
+            Tensor mixed = device.Rent(tokens, Channels), key = device.Rent(keys.Rows, Channels);
             var read = device.Rent(tokens, MemoryChannels);
             using (device.Module(crossPath))
             {
-                Gemm.Forward(device, x, crossQ, query, new GemmFusion { Norm = norm2 });
                 Gemm.Forward(device, keys, crossK, key);
                 if (observe is not null)
                 {
-                    LayerNorm.Forward(device, x, norm2, normalised);
-                    observe(name + ".norm2", normalised);
-                    observe(name + ".cross_attn_image.q_proj", query);
                     observe(name + ".cross_attn_image.k_proj", key);
                     ObserveValues(device, values, name, observe);
                 }
 
-                Rope.Forward(device, query, angles, tokens);
                 Rope.Forward(device, key, angles, keys.Rows - pointerTokens);
                 // Weights P of a query sum to 1, so that P (M Wv^T + bv) = (P M) Wv^T + bv: values stay as narrow as the memory M.
                 Attention.Forward(device, query, key, values, read, heads: 1);
@@ -129,9 +173,17 @@ internal sealed class MemoryAttention
             }
 
             ObserveProjection(device, mixed, tail.Projection!, name + ".cross_attn_image", observe);
-            if (observe is not null) ObserveTail(device, x, mixed, normalised, name, observe);
+            if (observe is not null) ObserveTail(device, x, mixed, name, observe);
             FeedForward.Forward(device, x, tail, mixed);
             observe?.Invoke(name, x);
+        }
+
+        private static void ObserveNorm(Device device, Tensor x, NormWeights norm, string name, StageObserver observe)
+        {
+            using var scope = device.Scope();
+            var normalised = device.Rent(x.Rows, Channels);
+            LayerNorm.Forward(device, x, norm, normalised);
+            observe(name, normalised);
         }
 
         /// <summary>The projected values, which nothing else needs.</summary>
@@ -154,9 +206,10 @@ internal sealed class MemoryAttention
         }
 
         /// <summary>The fused feed-forward once more, op by op.</summary>
-        private void ObserveTail(Device device, Tensor x, Tensor mixed, Tensor normalised, string name, StageObserver observe)
+        private void ObserveTail(Device device, Tensor x, Tensor mixed, string name, StageObserver observe)
         {
             using var scope = device.Scope();
+            var normalised = device.Rent(x.Rows, Channels);
             Tensor stream = device.Rent(x.Rows, Channels), hidden = device.Rent(x.Rows, Hidden);
             Gemm.Forward(device, mixed, tail.Projection!, stream, new GemmFusion { Residual = x });
             LayerNorm.Forward(device, stream, tail.Norm, normalised);

@@ -66,8 +66,21 @@ internal sealed class Sam2Network
         }
 
         using var scope = device.Scope();
-        var pointerTokens = bank.Gather(frame, frames, MemoryPositions, out var memory, out var positions);
-        MemoryAttention.Forward(features, ImagePositions, memory, positions, pointerTokens, y);
+        Condition(MemoryAttention.Open(features, ImagePositions), bank, frame, frames, reverse: false, y);
+    }
+
+    /// <summary>The frame as the decoder sees it for one object of several.</summary>
+    /// <param name="opening">The frame, begun once for all objects.</param>
+    /// <param name="bank">What the object remembers.</param>
+    /// <param name="frame">Frame number.</param>
+    /// <param name="frames">Frames of the clip.</param>
+    /// <param name="reverse">Whether time runs backwards.</param>
+    /// <param name="y"><c>[grid * grid, 256]</c>.</param>
+    public void Condition(in MemoryAttention.Opening opening, MemoryBank bank, int frame, int frames, bool reverse, Tensor y)
+    {
+        using var scope = device.Scope();
+        var pointerTokens = bank.Gather(frame, frames, MemoryPositions, out var memory, out var positions, reverse);
+        MemoryAttention.Forward(opening, memory, positions, pointerTokens, y);
     }
 
     /// <summary>Writes the memory of a frame whose mask came from a prompt: binarised.</summary>
@@ -76,19 +89,35 @@ internal sealed class Sam2Network
     /// <param name="entry">Where the memory goes.</param>
     public void Remember(Tensor features, in SelectedMask mask, in MemoryBank.Entry entry)
     {
+        Remember(features, mask.HighMask, mask.ObjectLogit, entry.Features, binarise: true);
+        device.Copy(mask.Pointer, entry.Pointer);
+    }
+
+    /// <summary>Writes the spatial memory of a frame.</summary>
+    /// <param name="features"><c>[grid * grid, 256]</c>: stride-16 map.</param>
+    /// <param name="mask">Logits <c>[size, size]</c>.</param>
+    /// <param name="objectLogit"><c>[1, 1]</c>, above 0: the object is there.</param>
+    /// <param name="memory"><c>[grid * grid, 64]</c>.</param>
+    /// <param name="binarise">Whether the mask came from a prompt and counts as certain; otherwise as its probability.</param>
+    public void Remember(Tensor features, Tensor mask, Tensor objectLogit, Tensor memory, bool binarise)
+    {
         using var scope = device.Scope();
         var (grid, size) = (Config.Grid, Config.ImageSize);
-        var scaled = device.Rent(size, size, 1);
-        Elementwise.Threshold(device, mask.HighMask, scaled.Reshape(size, size), 0f, MaskShift, MaskScale + MaskShift);
-        MemoryEncoder.Forward(
-            features.Reshape(grid, grid, FpnNeck.Channels), scaled, entry.Features.Reshape(grid, grid, MemoryEncoder.MemoryChannels));
-        if (!Memory.AbsentObject.IsEmpty)
+        Tensor scaled = device.Rent(size, size, 1), plane = scaled.Reshape(size, size);
+        if (binarise)
         {
-            var absent = device.Rent(entry.Features.Rows, entry.Features.Columns);
-            Elementwise.Add(device, entry.Features, Memory.AbsentObject, absent);
-            Select.Where(device, mask.ObjectLogit, entry.Features, absent, entry.Features);
+            Elementwise.Threshold(device, mask, plane, 0f, MaskShift, MaskScale + MaskShift);
+        }
+        else
+        {
+            Elementwise.Map(device, mask, plane, Activation.Sigmoid);
+            Elementwise.Map(device, plane, plane, Activation.None, MaskScale, MaskShift);
         }
 
-        device.Copy(mask.Pointer, entry.Pointer);
+        MemoryEncoder.Forward(features.Reshape(grid, grid, FpnNeck.Channels), scaled, memory.Reshape(grid, grid, MemoryEncoder.MemoryChannels));
+        if (Memory.AbsentObject.IsEmpty) return;
+        var absent = device.Rent(memory.Rows, memory.Columns);
+        Elementwise.Add(device, memory, Memory.AbsentObject, absent);
+        Select.Where(device, objectLogit, memory, absent, memory);
     }
 }

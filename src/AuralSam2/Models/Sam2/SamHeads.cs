@@ -17,6 +17,11 @@ internal readonly record struct SelectionOptions
 
     /// <summary>Overwrite all logits with -1024 where no object is there (official predictors; not AuralSAM2).</summary>
     public bool MaskAbsentObjects { get; init; }
+
+    /// <summary>As SAM2's own image and video predictors choose.</summary>
+    /// <param name="multimask">Whether three masks are on offer: for at most one point.</param>
+    public static SelectionOptions Official(bool multimask) =>
+        new() { Multimask = multimask, DynamicViaStability = true, StabilityThreshold = 0.98f, MaskAbsentObjects = true };
 }
 
 /// <summary>The answer for one frame, all of it on the device: a frame goes on to the next without a look from the host.</summary>
@@ -42,21 +47,24 @@ internal sealed class SamHeads
     private readonly Device device;
     private readonly int imageSize;
     private readonly Mlp pointerHead;
-    private readonly Tensor absentPointer;
 
     public SamHeads(Sam2Config config, ParameterBinder binder)
     {
         device = binder.Device;
         imageSize = config.ImageSize;
         pointerHead = new Mlp(binder, "obj_ptr_proj", [Channels, Channels, Channels, Channels]);
-        absentPointer = binder.Tensor("no_obj_ptr", 1, Channels);
+        AbsentPointer = binder.Tensor("no_obj_ptr", 1, Channels);
     }
+
+    /// <summary>Pointer of an object that is not there, <c>[1, 256]</c>.</summary>
+    public Tensor AbsentPointer { get; }
 
     /// <summary>Chooses.</summary>
     /// <param name="decoded">The decoder's masks; overwritten when an absent object is masked out.</param>
     /// <param name="options">How.</param>
     /// <returns>Tensors are views of <paramref name="decoded"/> or rented in the caller's scope.</returns>
-    /// <remarks>The choice is made on the device. Only <see cref="SelectionOptions.DynamicViaStability"/> looks at a mask from the host.</remarks>
+    /// <remarks>The choice is made on the device. Only <see cref="SelectionOptions.DynamicViaStability"/> looks at a mask from the
+    /// host.</remarks>
     public SelectedMask Select(in DecodedMasks decoded, in SelectionOptions options)
     {
         var (height, width) = (decoded.Masks.Shape[1], decoded.Masks.Shape[2]);
@@ -90,7 +98,7 @@ internal sealed class SamHeads
 
         Resize.Forward(device, low, high, ResizeMode.Bilinear);
         pointerHead.Forward(token, pointer);
-        Kernels.Ops.Select.Where(device, decoded.ObjectLogit, pointer, absentPointer, pointer);
+        Kernels.Ops.Select.Where(device, decoded.ObjectLogit, pointer, AbsentPointer, pointer);
         return new SelectedMask(lows, quality, low, high, best, pointer, decoded.ObjectLogit);
     }
 
