@@ -10,7 +10,7 @@ namespace AuralSam2.Kernels.Ops;
 internal static unsafe class GemmGradientCpu
 {
     /// <summary>Rows of a stretch: a strip of three vectors then takes 96 KB, a tenth of the second-level cache.</summary>
-    private const int Stretch = 512;
+    private const int Stretch = 256;
 
     /// <summary>Rows of c that one item makes at least, and at most: the strip is packed again for each item.</summary>
     private const int LeastItemRows = 64, MostItemRows = 256;
