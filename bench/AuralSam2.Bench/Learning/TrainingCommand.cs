@@ -18,12 +18,16 @@ internal static class TrainingCommand
     public static Command Create()
     {
         var threads = DeviceOption.Threads();
-        var rounds = new Option<int>("--rounds") { Description = "steps during which the peak is watched, after one warm-up", DefaultValueFactory = _ => 2 };
+        var rounds = new Option<int>("--rounds")
+        {
+            Description = "steps during which the peak is watched, after one warm-up",
+            DefaultValueFactory = _ => 2,
+        };
         var ops = new Option<bool>("--ops") { Description = "run once more with the clock of every op on, and list them" };
         var shapes = new Option<bool>("--shapes") { Description = "the same, by the shapes of ops" };
         var alone = new Option<bool>("--alone") { Description = "this engine alone, no TorchSharp" };
         var json = new Option<FileInfo?>("--json") { Description = "file that receives the same as JSON" };
-        const string what = "memory and gradients of a training step of AuralFuser, ours and TorchSharp's; exit code 1 if ours takes more memory";
+        const string what = "memory and gradients of a training step of AuralFuser beside TorchSharp's; exit code 1 if ours takes more memory";
         var command = new Command("training", what) { threads, rounds, ops, shapes, alone, json };
         command.SetAction(parsed =>
         {
@@ -110,9 +114,11 @@ internal sealed record TrainingReport(int Threads, double Ms, StepMemory Ours, M
     {
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"\n{TrainingPart.Name}, {Threads} threads, dropout 0; {Machine.Cpu} ({Machine.Isa})"));
-        output.WriteLine(FormattableString.Invariant($"a step: {Ms:F0} ms here") + (PeerMs is { } ms ? FormattableString.Invariant($", {ms:F0} ms TorchSharp") : ""));
         output.WriteLine(
-            FormattableString.Invariant($"peak resident memory of the process: {Ours.PeakBytes / 1e9:F2} GB here (SAM2 t and VGGish lie in it, frozen)")
+            FormattableString.Invariant($"a step: {Ms:F0} ms here")
+            + (PeerMs is { } ms ? FormattableString.Invariant($", {ms:F0} ms TorchSharp") : ""));
+        output.WriteLine(
+            FormattableString.Invariant($"peak resident memory of the process: {Ours.PeakBytes / 1e9:F2} GB here, frozen SAM2 t and VGGish in it")
             + (PeerPeakBytes is { } peer ? FormattableString.Invariant($", {peer / 1e9:F2} GB TorchSharp  {(Met ? "met" : "MISSED")}") : ""));
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,

@@ -9,13 +9,13 @@ namespace AuralSam2.Kernels.Ops;
 /// </summary>
 internal static unsafe class GemmGradientCpu
 {
-    /// <summary>Rows of a stretch: a strip of three vectors then takes 96 KB, a tenth of the second-level cache.</summary>
+    /// <summary>Rows of a stretch: a strip of three vectors then takes 48 KB, as much as a first-level cache holds.</summary>
     private const int Stretch = 256;
 
     /// <summary>Rows of c that one item makes at least, and at most: the strip is packed again for each item.</summary>
     private const int LeastItemRows = 64, MostItemRows = 256;
 
-    /// <summary>Floats between the rows of the transposed factor: rows that are a power of two apart would share a set of the first-level cache.</summary>
+    /// <summary>Floats between the rows of the transposed factor: rows a power of two apart would share a set of the first-level cache.</summary>
     private const int Apart = 16;
 
     public static void AddOuterProducts(CpuDevice device, Tensor a, Tensor b, Tensor c)
@@ -40,7 +40,8 @@ internal static unsafe class GemmGradientCpu
         var tileRows = device.Isa.TileRows();
         var padded = (narrow.Columns + tileRows - 1) / tileRows * tileRows;
         var turned = device.Rent(padded, narrow.Rows + Apart).SliceColumns(0, narrow.Rows);
-        TransposeCpu.Run(device, new Tensor(narrow.Buffer, narrow.Offset, new Shape(narrow.Rows, narrow.Columns), narrow.RowStride), turned.Slice(0, narrow.Columns));
+        var matrix = new Tensor(narrow.Buffer, narrow.Offset, new Shape(narrow.Rows, narrow.Columns), narrow.RowStride);
+        TransposeCpu.Run(device, matrix, turned.Slice(0, narrow.Columns));
         if (padded > narrow.Columns) device.FillCore(turned.Slice(narrow.Columns, padded - narrow.Columns), 0);
 
         var width = device.Isa.Lanes();
