@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using AuralSam2.Bench.Loading;
 using AuralSam2.Bench.Ops;
 using AuralSam2.Bench.Torch;
 using TorchSharp;
@@ -14,6 +15,7 @@ using static TorchSharp.torch;
 //   load SLOT op SPEC          -> ok WAY: a case of the registry, described in JSON, and the way of writing it that was fastest
 //   load SLOT part TYPE NAME   -> ok: a part of the model, fp32 or bf16
 //   run SLOT COUNT             -> ok MILLISECONDS of one of so many runs
+//   peak SLOT COUNT            -> ok BYTES: peak of the process's resident memory during so many runs
 //   output SLOT FILE           -> ok: the results of a first run are in the file, float32
 //   check SLOT FIXTURE         -> ok DIFFERENCE of the last results from the official implementation's, relative to each map's largest value
 //   free SLOT                  -> ok
@@ -52,6 +54,8 @@ string Answer(string[] command)
             return Load(slot, what);
         case ["run", var slot, var count]:
             return Number(Run(slots[slot], int.Parse(count, CultureInfo.InvariantCulture)));
+        case ["peak", var slot, var count]:
+            return $"{Peak(slots[slot], int.Parse(count, CultureInfo.InvariantCulture))}";
         case ["output", var slot, var path]:
             slots[slot].Prepare();
             slots[slot].Run();
@@ -95,6 +99,15 @@ static double Run(IPeerPart part, int count)
     var start = Stopwatch.GetTimestamp();
     for (var i = 0; i < count; i++) part.Run();
     return Stopwatch.GetElapsedTime(start).TotalMilliseconds / count;
+}
+
+static long Peak(IPeerPart part, int count)
+{
+    // Arrays from which weights and inputs were made.
+    GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+    ResidentPeak.Restart();
+    Run(part, count);
+    return ResidentPeak.Bytes();
 }
 
 static void Write(string path, IReadOnlyList<Tensor> outputs)

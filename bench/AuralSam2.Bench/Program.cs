@@ -3,6 +3,7 @@ using AuralSam2.Bench;
 using AuralSam2.Bench.Checks;
 using AuralSam2.Bench.Clip;
 using AuralSam2.Bench.Compiled;
+using AuralSam2.Bench.Learning;
 using AuralSam2.Bench.Loading;
 using AuralSam2.Bench.Objects;
 using AuralSam2.Bench.Ops;
@@ -16,7 +17,7 @@ var root = new RootCommand("Measures AuralSam2.Kernels against TorchSharp on thi
 {
     RaceCommand.Create(), RaceCommand.CreateQuick(), RaceCommand.CreateReadme(), OpsCommand.Create(), PartsCommand.Create(), ClipCommand.Create(),
     PeakCommand.Create(), KernelsCommand.Create(), CheckOpsCommand.Create(), ReportCommand.Create(), LoadingCommand.Create(), StartupCommand.Create(),
-    ObjectsCommand.Create(),
+    ObjectsCommand.Create(), TrainingCommand.Create(),
 };
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)

@@ -16,6 +16,13 @@ internal sealed record Norm(Tensor Weight, Tensor Bias, double Epsilon)
     public Tensor Forward(Tensor x) => F.layer_norm(x, [Weight.shape[0]], Weight, Bias, Epsilon);
 }
 
+/// <summary>Batch norm while it learns: normalises with the batch's statistics, and moves the running ones.</summary>
+internal sealed record BatchNorm(Tensor Weight, Tensor Bias, Tensor RunningMean, Tensor RunningVariance)
+{
+    /// <summary><c>[rows, channels]</c>, or <c>[n, channels, h, w]</c>.</summary>
+    public Tensor Forward(Tensor x) => F.batch_norm(x, RunningMean, RunningVariance, Weight, Bias, training: true, momentum: 0.1, eps: 1e-5);
+}
+
 /// <summary>
 /// A convolution of maps <c>[n, h, w, c]</c>. Those that lie channel-last PyTorch sees as channels_last: no copies before or after.
 /// </summary>

@@ -17,11 +17,13 @@ internal static class PeerParts
     private const int FrameHeight = 360;
     private const int FrameWidth = 640;
 
+    private const string TrainingStep = "AuralFuser training step, 5 frames";
+
     /// <summary>All of them, in the order in which a clip meets them.</summary>
     public static IReadOnlyList<string> Names { get; } =
     [
         .. TrunkShape.Models.Select(model => $"trunk {model}"), .. TrunkShape.Models.Select(model => $"image encoder {model}"),
-        "VGGish 5 s", "AuralFuser 5 frames", "mask decoder", "memory attention, 7 memories",
+        "VGGish 5 s", "AuralFuser 5 frames", TrainingStep, "mask decoder", "memory attention, 7 memories",
         "tracked frame, 1 memory", "tracked frame, 7 memories", "clip of 5 frames, model t", "clip of 2 frames, model t",
     ];
 
@@ -33,6 +35,7 @@ internal static class PeerParts
     {
         if (type != ScalarType.Float32 && !part.StartsWith("trunk ", StringComparison.Ordinal))
             throw new ArgumentException($"'{part}' runs in float32 only");
+        if (part == TrainingStep) return new PeerTrainingStep();
         using var inference = inference_mode();
         using var scope = NewDisposeScope(); // what loading leaves behind; parameters own what stays
         var parameters = new PeerParameters(type);

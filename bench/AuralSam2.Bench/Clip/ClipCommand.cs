@@ -57,27 +57,7 @@ internal static class ClipCommand
             Process.GetCurrentProcess().PeakWorkingSet64 / 1048576.0, device.Arena.Capacity * sizeof(float) / 1048576.0, Machine.Here());
         if (json) Console.WriteLine(JsonSerializer.Serialize(report, new JsonSerializerOptions { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower }));
         else report.WriteTable(Console.Out);
-        if (ops) ListOps(device, Once);
-    }
-
-    private static void ListOps(CpuDevice device, Func<double> once)
-    {
-        var profile = new OpProfile();
-        device.Attach(profile);
-        var total = once();
-        device.Detach(profile);
-        var ops = profile.By(OpGrouping.Op);
-        Console.WriteLine();
-        Console.WriteLine("op                    calls        ms   share    GFLOP/s      GB/s");
-        foreach (var op in ops)
-        {
-            Console.WriteLine(string.Create(
-                CultureInfo.InvariantCulture,
-                $"{op.Op,-20}{op.Calls,7}{1e3 * op.Seconds,10:F1}{op.Seconds / total,8:P1}{op.Gflops,11:F1}{op.GigabytesPerSecond,10:F1}"));
-        }
-
-        var inOps = ops.Sum(op => op.Seconds);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{"outside ops",-27}{1e3 * (total - inOps),10:F1}{(total - inOps) / total,8:P1}"));
+        if (ops) OpTable.Write(device, Once);
     }
 }
 

@@ -44,6 +44,9 @@ internal sealed class TorchPeer : IDisposable
     /// <summary>Runs what lies in a slot so many times, and returns the milliseconds of one run.</summary>
     public double Run(string slot, int count) => double.Parse(Ask($"run {slot} {count}"), CultureInfo.InvariantCulture);
 
+    /// <summary>Peak of the peer's resident memory, in bytes, while it runs what lies in a slot so many times.</summary>
+    public long Peak(string slot, int count) => long.Parse(Ask($"peak {slot} {count}"), CultureInfo.InvariantCulture);
+
     /// <summary>What a first run computes.</summary>
     public float[] Output(string slot)
     {

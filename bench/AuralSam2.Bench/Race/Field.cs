@@ -40,6 +40,12 @@ internal sealed class Field(Device device, string only)
             if (encoder) yield return new PartContestant(device, parts.Encoder);
         }
 
+        if (IsWanted(TrainingPart.Name))
+        {
+            using var training = new TrainingPart(device, Model);
+            yield return new PartContestant(device, training.Part);
+        }
+
         if (!ModelPartNames.Any(IsWanted)) yield break;
         using var whole = new ModelParts(device, Model);
         foreach (var part in whole.All(name => ModelPartNames.Contains(name) && IsWanted(name))) yield return new PartContestant(device, part);

@@ -27,6 +27,7 @@ public sealed class Tape : IDisposable
     private readonly HashSet<DeviceBuffer> held = [];
     private readonly List<TapeRecord> records = [];
     private readonly List<(Tensor Original, Tensor Copy)> saved = [];
+    private readonly List<(Tensor Original, Action<Tensor> Repeat)> repeatable = [];
     private Arena.Lease? lease;
     private bool recording;
     private ulong dropouts;
@@ -154,6 +155,7 @@ public sealed class Tape : IDisposable
     {
         records.Clear();
         saved.Clear();
+        repeatable.Clear();
         held.Clear();
         SavedBytes = 0;
         dropouts = 0;
@@ -237,6 +239,19 @@ public sealed class Tape : IDisposable
         return copy;
     }
 
+    /// <summary>
+    /// From here on a tensor need not be copied: it can be computed again, into a tensor of its shape, from what has been saved.
+    /// </summary>
+    internal void Repeatable(Tensor tensor, Action<Tensor> repeat) => repeatable.Add((tensor, repeat));
+
+    /// <summary>How to compute what a tensor holds now once more; null: it has to be saved.</summary>
+    internal Action<Tensor>? RepeatOf(Tensor tensor)
+    {
+        foreach (var (original, repeat) in repeatable)
+            if (original.IsSameAs(tensor)) return repeat;
+        return null;
+    }
+
     /// <summary>Room for statistics that a gradient needs, until the recording is cleared.</summary>
     internal Tensor Reserve(params ReadOnlySpan<int> dims)
     {
@@ -265,6 +280,7 @@ public sealed class Tape : IDisposable
     private void Forget(Tensor y)
     {
         var (start, end) = Extent(y);
+        repeatable.RemoveAll(r => r.Original.Buffer == y.Buffer && Extent(r.Original) is var (from, to) && from < end && to > start);
         for (var i = saved.Count - 1; i >= 0; i--)
         {
             var (from, to) = Extent(saved[i].Original);

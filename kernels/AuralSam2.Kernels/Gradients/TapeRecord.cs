@@ -41,6 +41,12 @@ internal sealed class TapeRecord
     /// <summary>The value that an input has now, for the gradient.</summary>
     public Tensor Save(Tensor input) => tape.Save(input);
 
+    /// <summary>How to compute an input's value once more where that is cheap; null: it has to be saved.</summary>
+    public Action<Tensor>? RepeatOf(Tensor input) => tape.RepeatOf(input);
+
+    /// <summary>After <see cref="Commit"/>: the result is cheap to compute again from what was saved, so ops that read it need not save it.</summary>
+    public void Repeatable(Tensor y, Action<Tensor> repeat) => tape.Repeatable(y, repeat);
+
     /// <summary>The value of a result, for the gradient: after the op has computed it.</summary>
     public Tensor SaveResult(Tensor y)
     {

@@ -52,21 +52,8 @@ public static class DepthwiseConv2d
         OpArguments.Require(
             x.Shape.Rank is 3 or 4 && x.Shape == y.Shape && x.IsDense && y.IsDense && x.Columns == w.Bias.Length,
             "DepthwiseConv2d", $"x {x}, y {y}, {w.Bias.Length} channels");
-        var record = device.Recording("DepthwiseConv2d", y, [x, w.Weight, w.Bias]);
-        if (record is null)
-        {
-            Run(device, x, w, y, activation);
-            return;
-        }
-
-        if (activation != Activation.None)
-        {
-            Forward(device, x, w, y);
-            Elementwise.Map(device, y, y, activation);
-            return;
-        }
-
-        Record(device, record, x, w, y);
+        if (device.Recording("DepthwiseConv2d", y, [x, w.Weight, w.Bias]) is { } record) Record(device, record, x, w, y, activation);
+        else Run(device, x, w, y, activation);
     }
 
     /// <summary>
@@ -95,14 +82,20 @@ public static class DepthwiseConv2d
         }
     }
 
-    private static void Record(Device device, TapeRecord record, Tensor x, DepthwiseWeights w, Tensor y)
+    /// <summary>
+    /// What the activation saw is not kept but computed again: a few operations per value, where a hidden layer's copy is the largest thing on
+    /// a tape.
+    /// </summary>
+    private static void Record(Device device, TapeRecord record, Tensor x, DepthwiseWeights w, Tensor y, Activation activation)
     {
         var (wantsX, wantsWeight, wantsBias) = (record.Wants(x), record.Wants(w.Weight), record.Wants(w.Bias));
-        var before = wantsWeight ? record.Save(x) : default;
-        Run(device, x, w, y, Activation.None);
+        var isActive = activation != Activation.None;
+        var before = wantsWeight || isActive ? record.Save(x) : default;
+        Run(device, x, w, y, activation);
         record.Commit(y, () =>
         {
             var dy = record.Gradient(y);
+            if (isActive) ThroughActivation(dy);
             var (count, channels) = (w.Kernel * w.Kernel, w.Taps.Columns);
             if (wantsBias) RowSum.Run(device, dy, record.Gradient(w.Bias).Reshape(1, channels));
             if (!wantsX && !wantsWeight) return;
@@ -116,6 +109,18 @@ public static class DepthwiseConv2d
             Transpose.Forward(device, taps, checkpoint);
             Elementwise.Accumulate(device, checkpoint, record.Gradient(w.Weight).Reshape(channels, count));
         });
+        if (!before.IsEmpty) record.Repeatable(y, into => Run(device, before, w, Shaped(into), activation));
+
+        Tensor Shaped(Tensor room) => new(room.Buffer, room.Offset, y.Shape, room.RowStride);
+
+        void ThroughActivation(Tensor dy)
+        {
+            using var scope = device.Scope();
+            var inner = device.Rent(x.Rows, x.Columns);
+            var isOfResult = activation is Activation.Relu or Activation.Sigmoid; // see Elementwise.MapGradient
+            Run(device, before, w, Shaped(inner), isOfResult ? activation : Activation.None);
+            Elementwise.MapGradient(device, dy, inner, dy, activation, accumulate: false);
+        }
     }
 
     private static void Run(Device device, Tensor x, DepthwiseWeights w, Tensor y, Activation activation)

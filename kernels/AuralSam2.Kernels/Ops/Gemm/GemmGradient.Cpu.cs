@@ -9,11 +9,14 @@ namespace AuralSam2.Kernels.Ops;
 /// </summary>
 internal static unsafe class GemmGradientCpu
 {
-    /// <summary>Rows of a stretch: a strip of three vectors then takes 96 KB, a tenth of the second-level cache.</summary>
-    private const int Stretch = 512;
+    /// <summary>Rows of a stretch: a strip of three vectors then takes 48 KB, as much as a first-level cache holds.</summary>
+    private const int Stretch = 256;
 
-    /// <summary>Rows of c that one item makes: the strip is packed again for each.</summary>
-    private const int ItemRows = 128;
+    /// <summary>Rows of c that one item makes at least, and at most: the strip is packed again for each item.</summary>
+    private const int LeastItemRows = 64, MostItemRows = 256;
+
+    /// <summary>Floats between the rows of the transposed factor: rows a power of two apart would share a set of the first-level cache.</summary>
+    private const int Apart = 16;
 
     public static void AddOuterProducts(CpuDevice device, Tensor a, Tensor b, Tensor c)
     {
@@ -36,19 +39,21 @@ internal static unsafe class GemmGradientCpu
         using var scope = device.Scope();
         var tileRows = device.Isa.TileRows();
         var padded = (narrow.Columns + tileRows - 1) / tileRows * tileRows;
-        var turned = device.Rent(padded, narrow.Rows);
-        var dense = narrow.IsDense ? narrow.Reshape(narrow.Rows, narrow.Columns) : device.Rent(narrow.Rows, narrow.Columns);
-        if (!narrow.IsDense) device.CopyCore(narrow, dense);
-        Transpose.Forward(device, dense, turned.Slice(0, narrow.Columns));
+        var turned = device.Rent(padded, narrow.Rows + Apart).SliceColumns(0, narrow.Rows);
+        var matrix = new Tensor(narrow.Buffer, narrow.Offset, new Shape(narrow.Rows, narrow.Columns), narrow.RowStride);
+        TransposeCpu.Run(device, matrix, turned.Slice(0, narrow.Columns));
         if (padded > narrow.Columns) device.FillCore(turned.Slice(narrow.Columns, padded - narrow.Columns), 0);
 
         var width = device.Isa.Lanes();
         var strips = CpuPackedMatrix.Split((wide.Columns + width - 1) / width, width);
-        var groups = (padded + ItemRows - 1) / ItemRows;
+        // Few items pack little, many keep all threads busy.
+        var itemRows = MostItemRows;
+        while (itemRows > LeastItemRows && strips.Length * Groups(itemRows) < 4 * device.Threads) itemRows /= 2;
+        var groups = Groups(itemRows);
         device.Pool.For(strips.Length * groups, (item, worker) =>
         {
-            var (strip, first) = (strips[item / groups], item % groups * ItemRows);
-            var rows = Math.Min(ItemRows, padded - first);
+            var (strip, first) = (strips[item / groups], item % groups * itemRows);
+            var rows = Math.Min(itemRows, padded - first);
             switch (device.Isa)
             {
                 case CpuIsa.Avx512: Item<Simd512, Vector512<float>>(device, worker, turned, wide, strip, first, rows, c); break;
@@ -56,6 +61,8 @@ internal static unsafe class GemmGradientCpu
                 default: Item<Simd128, Vector128<float>>(device, worker, turned, wide, strip, first, rows, c); break;
             }
         });
+
+        int Groups(int rowsEach) => (padded + rowsEach - 1) / rowsEach;
     }
 
     /// <summary>Rows <paramref name="first"/> .. of c, the columns of one strip.</summary>
@@ -66,7 +73,7 @@ internal static unsafe class GemmGradientCpu
     {
         var columns = strip.Vectors * S.Width;
         var valid = Math.Min(columns, wide.Columns - strip.Column);
-        var packed = device.Scratch(worker, (Stretch * columns) + (ItemRows * columns));
+        var packed = device.Scratch(worker, (Stretch * columns) + (rows * columns));
         var sums = packed + (Stretch * columns);
         new Span<float>(sums, rows * columns).Clear();
         for (var k = 0; k < wide.Rows; k += Stretch)

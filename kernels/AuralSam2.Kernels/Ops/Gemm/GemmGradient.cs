@@ -14,6 +14,7 @@ internal sealed class GemmGradient
     private readonly Tensor y;
     private readonly Tensor residual;
     private readonly Tensor input;
+    private readonly Action<Tensor>? repeat; // in place of input
     private readonly bool wantsX;
     private readonly bool wantsInput;
     private readonly bool wantsNormWeight;
@@ -31,7 +32,9 @@ internal sealed class GemmGradient
         (wantsWeight, wantsBias) = (record.Wants(weight.Weight), record.Wants(weight.Bias));
         (wantsNormWeight, wantsNormBias) = (record.Wants(norm?.Weight ?? default), record.Wants(norm?.Bias ?? default));
         wantsInput = wantsX || wantsNormWeight || wantsNormBias;
-        if (wantsWeight || (norm is not null && wantsInput)) input = record.Save(x);
+        if (!wantsWeight && (norm is null || !wantsInput)) return;
+        repeat = norm is null ? record.RepeatOf(x) : null;
+        if (repeat is null) input = record.Save(x);
     }
 
     /// <summary>Runs it.</summary>
@@ -48,13 +51,9 @@ internal sealed class GemmGradient
     private void RunWeight(Tensor dy)
     {
         using var scope = device.Scope();
-        var factor = input;
-        if (norm is { } n)
-        {
-            factor = device.Rent(input.Rows, input.Columns);
-            LayerNorm.Forward(device, input, n, factor);
-        }
-
+        var factor = norm is null && repeat is null ? input : device.Rent(x.Rows, x.Columns);
+        if (norm is { } n) LayerNorm.Forward(device, input, n, factor);
+        repeat?.Invoke(factor);
         AddOuterProducts(device, dy, factor, record.Gradient(weight.Weight));
     }
 
