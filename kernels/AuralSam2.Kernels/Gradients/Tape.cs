@@ -19,8 +19,6 @@ namespace AuralSam2.Kernels;
 /// </remarks>
 public sealed class Tape : IDisposable
 {
-    private const int RowFloats = 1024; // of a buffer seen as a matrix
-
     private readonly Device device;
     private readonly Arena store;
     private readonly Dictionary<DeviceBuffer, Shadow> shadows = [];
@@ -61,9 +59,8 @@ public sealed class Tape : IDisposable
     /// <summary>From now on the tensor's buffer holds parameters: their gradients are wanted, and add up until <see cref="ZeroGradients"/>.</summary>
     public void Follow(Tensor parameter)
     {
-        var shadow = ShadowOf(parameter.Buffer);
-        shadow.IsParameter = true;
-        shadow.Reached.Add(Extent(parameter));
+        Reach(parameter);
+        shadows[parameter.Buffer].IsParameter = true;
     }
 
     /// <summary>
@@ -137,7 +134,8 @@ public sealed class Tape : IDisposable
     /// <summary>Zeroes the gradients of everything but parameters.</summary>
     public void ClearGradients()
     {
-        foreach (var shadow in shadows.Values.Where(s => !s.IsParameter)) device.FillCore(Whole(shadow.Gradients), 0);
+        foreach (var shadow in shadows.Values.Where(s => !s.IsParameter))
+            foreach (var interval in shadow.Used.Items) Zero(shadow, interval);
     }
 
     /// <summary>Zeroes the gradients of parameters: once per optimizer step.</summary>
@@ -145,7 +143,7 @@ public sealed class Tape : IDisposable
     {
         foreach (var shadow in shadows.Values.Where(s => s.IsParameter))
         {
-            device.FillCore(Whole(shadow.Gradients), 0);
+            foreach (var interval in shadow.Used.Items) Zero(shadow, interval);
             shadow.Touched.Clear();
         }
     }
@@ -207,7 +205,10 @@ public sealed class Tape : IDisposable
     internal void Reach(Tensor y)
     {
         Forget(y);
-        ShadowOf(y.Buffer).Reached.Add(Extent(y));
+        var (shadow, extent) = (ShadowOf(y.Buffer), Extent(y));
+        foreach (var interval in shadow.Used.Without(extent)) Zero(shadow, interval);
+        shadow.Used.Add(extent);
+        shadow.Reached.Add(extent);
     }
 
     /// <summary>A tensor was or will be written with something that no trainable value reaches.</summary>
@@ -273,9 +274,6 @@ public sealed class Tape : IDisposable
     private static (long Start, long End) Extent(Tensor t) =>
         t.Length == 0 ? (t.Offset, t.Offset) : (t.Offset, t.Offset + ((long)(t.Rows - 1) * t.RowStride) + t.Columns);
 
-    /// <summary>The whole of a buffer in rows that an int can count.</summary>
-    private static Tensor Whole(DeviceBuffer buffer) => buffer.View(checked((int)(buffer.Length / RowFloats)), RowFloats);
-
     /// <summary>Copies of what is overwritten now are no longer copies of what lies there.</summary>
     private void Forget(Tensor y)
     {
@@ -303,10 +301,17 @@ public sealed class Tape : IDisposable
     private Shadow ShadowOf(DeviceBuffer buffer)
     {
         if (shadows.TryGetValue(buffer, out var shadow)) return shadow;
-        shadow = new Shadow(device.Allocate((buffer.Length + RowFloats - 1) / RowFloats * RowFloats));
-        shadows.Add(buffer, shadow);
-        device.FillCore(Whole(shadow.Gradients), 0);
+        shadows.Add(buffer, shadow = new Shadow(device.Allocate(buffer.Length)));
         return shadow;
+    }
+
+    /// <summary>Zeroes a stretch of gradients, as a matrix and what is left of it: threads share the rows.</summary>
+    private void Zero(Shadow shadow, (long Start, long End) interval)
+    {
+        const int columns = 1024;
+        var (rows, rest) = ((int)((interval.End - interval.Start) / columns), (int)((interval.End - interval.Start) % columns));
+        if (rows > 0) device.FillCore(new Tensor(shadow.Gradients, interval.Start, new Shape(rows, columns), columns), 0);
+        if (rest > 0) device.FillCore(new Tensor(shadow.Gradients, interval.End - rest, new Shape(1, rest), rest), 0);
     }
 
     /// <summary>Recording that ends when this is disposed.</summary>
@@ -328,7 +333,11 @@ public sealed class Tape : IDisposable
     {
         public DeviceBuffer Gradients { get; } = gradients;
 
+        /// <summary>What a trainable value reaches now.</summary>
         public Intervals Reached { get; } = new();
+
+        /// <summary>What one has ever reached: gradients elsewhere mean nothing.</summary>
+        public Intervals Used { get; } = new();
 
         /// <summary>What of parameters' gradients was added to.</summary>
         public Intervals Touched { get; } = new();
