@@ -20,7 +20,7 @@ public sealed class VideoPredictor
     private readonly AuralSam2Network? hearing;
     private readonly Device device;
     private readonly VideoOptions options;
-    private readonly Turn turn = new();
+    private readonly Turn turn = new("video predictor");
 
     /// <summary>A predictor that sees.</summary>
     /// <param name="model">SAM2; must outlive the predictor.</param>
@@ -102,7 +102,8 @@ public sealed class VideoPredictor
 }
 
 /// <summary>Lets one caller at a time work, and tells another that it is in the way.</summary>
-internal sealed class Turn
+/// <param name="owner">What they want to work with, in words.</param>
+internal sealed class Turn(string owner)
 {
     private int taken;
 
@@ -111,7 +112,7 @@ internal sealed class Turn
     public Lease Take() => Interlocked.CompareExchange(ref taken, 1, 0) == 0
         ? new Lease(this)
         : throw new InvalidOperationException(
-            "the video predictor is at work in another call: await each call before the next, or use one predictor and device for each thread");
+            $"the {owner} is at work in another call: await each call before the next, or use one predictor and device for each thread");
 
     /// <summary>The turn of one caller.</summary>
     internal readonly struct Lease(Turn turn) : IDisposable
