@@ -7,11 +7,13 @@ namespace AuralSam2.PostProcessing;
 internal static class MaskThreshold
 {
     /// <summary>255 where a logit is above a threshold, otherwise 0 (also for a NaN).</summary>
-    public static byte[] Above(ReadOnlySpan<float> logits, float threshold)
+    /// <param name="logits">Logits.</param>
+    /// <param name="threshold">What they are compared with.</param>
+    /// <param name="mask">As many pixels.</param>
+    public static void Above(ReadOnlySpan<float> logits, float threshold, Span<byte> mask)
     {
-        var mask = new byte[logits.Length];
         var lanes = MemoryMarshal.Cast<float, Vector<float>>(logits);
-        var blocks = MemoryMarshal.Cast<byte, Vector<sbyte>>(mask.AsSpan());
+        var blocks = MemoryMarshal.Cast<byte, Vector<sbyte>>(mask);
         var limit = new Vector<float>(threshold);
         for (var b = 0; b < blocks.Length; b++)
         {
@@ -23,7 +25,6 @@ internal static class MaskThreshold
         }
 
         for (var i = blocks.Length * Vector<sbyte>.Count; i < mask.Length; i++) mask[i] = logits[i] > threshold ? byte.MaxValue : byte.MinValue;
-        return mask;
     }
 
     /// <summary>

@@ -120,28 +120,29 @@ public sealed class ImagePredictor
         }
     }
 
-    /// <summary>What the decoder offers for a point on the object, handed on as it is; for a grid of points.</summary>
+    /// <summary>The masks that the decoder offers for a point on the object and trusts, one after the other; for grids of points.</summary>
     /// <param name="image">A picture that this predictor encoded.</param>
     /// <param name="point">In pixels of the picture.</param>
     /// <param name="multimask">Whether three masks are offered.</param>
-    /// <param name="take">Gets logits <c>[1 or 3, 4 grid, 4 grid]</c>, which are gone afterwards, and their IoUs.</param>
+    /// <param name="minIou">Masks whose predicted IoU is not above this are left out; 0 takes all.</param>
+    /// <param name="logits">Receives a mask, <c>[height, width]</c> of the picture.</param>
+    /// <param name="take">Called with the predicted IoU of what <paramref name="logits"/> holds.</param>
     /// <param name="cancellation">Looked at after every op.</param>
-    internal void Offer(EncodedImage image, VideoPoint point, bool multimask, Action<Tensor, float[]> take, CancellationToken cancellation)
+    internal void Offer(
+        EncodedImage image, VideoPoint point, bool multimask, float minIou, float[] logits, Action<float> take, CancellationToken cancellation)
     {
         using var lease = turn.Take();
-        image.EnsureOf(this);
         using var watch = new CancellationWatch(device, cancellation);
         using var scope = device.Scope();
-        var (chosen, _) = Decode(image, new ImagePrompt { Points = [point] }, multimask);
-        take(chosen.LowMasks, device.Download(chosen.Ious));
-    }
-
-    /// <summary>Logits at the size of the picture, <c>[height, width]</c>, rented in the caller's scope.</summary>
-    internal Tensor FullSize(EncodedImage image, Tensor lowMask)
-    {
-        var full = device.Rent(image.Height, image.Width);
-        Resize.Forward(device, lowMask, full, ResizeMode.Bilinear);
-        return full;
+        var (chosen, objectLogit) = Decode(image, new ImagePrompt { Points = [point] }, multimask);
+        var ious = Scores(chosen, objectLogit).Ious;
+        for (var i = 0; i < ious.Length; i++)
+        {
+            if (minIou > 0 && !(ious[i] > minIou)) continue;
+            using var inner = device.Scope();
+            device.Download(FullSize(image, chosen.LowMasks.At(i)), logits);
+            take(ious[i]);
+        }
     }
 
     /// <summary>Resizes channel by channel: normalising before or after is the same, as weights of a pixel sum to 1.</summary>
@@ -192,21 +193,36 @@ public sealed class ImagePredictor
 
     private ImagePrediction Answer(EncodedImage image, (ChosenMask Chosen, Tensor ObjectLogit) decoded, ImagePredictOptions options)
     {
-        var (chosen, objectLogit) = (decoded.Chosen, device.Download(decoded.ObjectLogit)[0]);
-        var ious = device.Download(chosen.Ious);
-        if (!float.IsFinite(objectLogit) || !Array.TrueForAll(ious, float.IsFinite))
-            throw new WeightsException($"{weights}: the masks come out as not a number; the weights are damaged, or not those of this model");
+        var (ious, objectLogit) = Scores(decoded.Chosen, decoded.ObjectLogit);
         var masks = new ImageMask[ious.Length];
         for (var i = 0; i < masks.Length; i++)
         {
             using var scope = device.Scope();
-            var low = chosen.LowMasks.At(i);
+            var low = decoded.Chosen.LowMasks.At(i);
             var logits = device.Download(FullSize(image, low));
+            var mask = new byte[logits.Length];
+            MaskThreshold.Above(logits, 0, mask);
             var earlier = device.Download(low);
             for (var p = 0; p < earlier.Length; p++) earlier[p] = Math.Clamp(earlier[p], -EarlierLimit, EarlierLimit);
-            masks[i] = new ImageMask(MaskThreshold.Above(logits, 0), ious[i], earlier, options.Logits ? logits : null);
+            masks[i] = new ImageMask(mask, ious[i], earlier, options.Logits ? logits : null);
         }
 
         return new ImagePrediction(masks, objectLogit);
+    }
+
+    private (float[] Ious, float ObjectLogit) Scores(in ChosenMask chosen, Tensor objectLogit)
+    {
+        var (ious, logit) = (device.Download(chosen.Ious), device.Download(objectLogit)[0]);
+        return float.IsFinite(logit) && Array.TrueForAll(ious, float.IsFinite)
+            ? (ious, logit)
+            : throw new WeightsException($"{weights}: the masks come out as not a number; the weights are damaged, or not those of this model");
+    }
+
+    /// <summary>Logits at the size of the picture, <c>[height, width]</c>, rented in the caller's scope.</summary>
+    private Tensor FullSize(EncodedImage image, Tensor lowMask)
+    {
+        var full = device.Rent(image.Height, image.Width);
+        Resize.Forward(device, lowMask, full, ResizeMode.Bilinear);
+        return full;
     }
 }

@@ -261,7 +261,8 @@ public sealed class VideoSession : IDisposable
         var (objectLogit, iou) = (values[pixels], values[pixels + 1]);
         if (!float.IsFinite(objectLogit) || !float.IsFinite(iou))
             throw new WeightsException($"{weights}: frame {index} comes out as not a number; the weights are damaged, or not those of this model");
-        var mask = MaskThreshold.Above(values.AsSpan(0, pixels), 0);
+        var mask = new byte[pixels];
+        MaskThreshold.Above(values.AsSpan(0, pixels), 0, mask);
         return new TrackedObject(track.Id, mask, iou, objectLogit, track.ConditioningFrames.Contains(index));
     }
 
