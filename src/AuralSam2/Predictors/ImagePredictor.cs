@@ -32,8 +32,14 @@ public sealed class ImagePredictor
     /// <summary>A predictor.</summary>
     /// <param name="model">SAM2; must outlive the predictor and all that it encodes.</param>
     public ImagePredictor(Sam2Model model)
+        : this(model.Network, model.Device, model.Weights)
     {
-        (network, device, weights) = (model.Network, model.Device, model.Weights);
+    }
+
+    /// <summary>A predictor with the SAM2 of any model.</summary>
+    internal ImagePredictor(Sam2Network network, Device device, string weights)
+    {
+        (this.network, this.device, this.weights) = (network, device, weights);
         lowEdge = 4 * network.Config.Grid;
     }
 
