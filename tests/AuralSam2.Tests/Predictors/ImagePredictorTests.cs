@@ -4,6 +4,7 @@ using AuralSam2.Models.Sam2;
 using AuralSam2.Predictors;
 using AuralSam2.Testing;
 using AuralSam2.Verification;
+using AuralSam2.Weights;
 using Xunit;
 
 namespace AuralSam2.Tests.Predictors;
@@ -175,6 +176,90 @@ public sealed class ImagePredictorTests : IDisposable
         Same(predictor.Predict(expected, Click), predictor.Predict(actual, Click));
     }
 
+    /// <summary>The same kernels that a GPU runs, one thread after the other.</summary>
+    [Fact]
+    public void The_GPU_s_kernels_give_the_same()
+    {
+        using var emulated = new MiniSam2(new EmulatorDevice());
+        var other = new ImagePredictor(emulated.Model);
+        using EncodedImage expected = predictor.Encode(Picture()), actual = other.Encode(Picture());
+        var square = new byte[Width * Height];
+        square.AsSpan(10 * Width, 20 * Width).Fill(1);
+        var prompt = new ImagePrompt { Points = [new(30, 20), new(3, 3, IsOnObject: false)], Mask = square };
+        var (one, two) = (predictor.Predict(expected, prompt).Best, other.Predict(actual, prompt).Best);
+        Assert.Equal(one.PredictedIou, two.PredictedIou, 1e-4f);
+        for (var i = 0; i < one.LowResolution.Length; i++) Assert.Equal(one.LowResolution[i], two.LowResolution[i], 1e-3f);
+    }
+
+    /// <summary>Bilinear with antialiasing, in float64 from its definition: a triangle over the input, as wide as the reduction.</summary>
+    [Theory]
+    [InlineData(97, 61)]
+    [InlineData(31, 140)]
+    public void Pictures_are_resized_as_the_official_predictor_does(int width, int height)
+    {
+        var picture = Picture(0, width, height);
+        var (across, down) = (Triangles(width, 64), Triangles(height, 64));
+        double[] mean = [0.485, 0.456, 0.406], deviation = [0.229, 0.224, 0.225];
+        var input = new float[64 * 64 * 3];
+        for (var i = 0; i < input.Length; i++)
+        {
+            var (row, column, channel) = (i / (64 * 3), i / 3 % 64, i % 3);
+            var sum = 0.0;
+            for (var y = 0; y < height; y++)
+                for (var x = 0; x < width; x++)
+                    sum += down[row][y] * across[column][x] * picture.Pixels[(((y * width) + x) * 3) + channel];
+            input[i] = (float)(((sum / 255) - mean[channel]) / deviation[channel]);
+        }
+
+        using var expected = predictor.Encode(width, height, tensor => mini.Device.Upload(input, tensor), default);
+        using var actual = predictor.Encode(picture);
+        var (one, other) = (predictor.Predict(expected, Click).Best, predictor.Predict(actual, Click).Best);
+        for (var i = 0; i < one.LowResolution.Length; i++) Assert.Equal(one.LowResolution[i], other.LowResolution[i], 1e-3f);
+
+        static double[][] Triangles(int inputs, int outputs)
+        {
+            var scale = (double)inputs / outputs;
+            return
+            [
+                .. Enumerable.Range(0, outputs).Select(o =>
+                {
+                    double[] weights =
+                        [.. Enumerable.Range(0, inputs).Select(i => Math.Max(0, 1 - (Math.Abs(i + 0.5 - ((o + 0.5) * scale)) / Math.Max(1, scale))))];
+                    return Array.ConvertAll(weights, w => w / weights.Sum());
+                }),
+            ];
+        }
+    }
+
+    /// <summary>Other than in a video: whoever clicks says that there is something.</summary>
+    [Fact]
+    public void An_object_that_the_decoder_does_not_believe_in_keeps_its_masks()
+    {
+        using var weights = new Altered("sam_mask_decoder.pred_obj_score_head.layers.2.bias", value => value - 10);
+        using var model = Sam2Model.Load(mini.Device, Sam2Config.Named("mini", Sam2Version.V21, 64), weights);
+        var doubtful = new ImagePredictor(model);
+        using EncodedImage expected = predictor.Encode(Picture()), actual = doubtful.Encode(Picture());
+        foreach (var multimask in (bool[])[false, true])
+        {
+            var options = new ImagePredictOptions { Multimask = multimask };
+            var (one, other) = (predictor.Predict(expected, Click, options), doubtful.Predict(actual, Click, options));
+            Assert.True(other.ObjectScore < 0);
+            Same(one, other with { ObjectScore = one.ObjectScore });
+        }
+    }
+
+    [Fact]
+    public void Only_what_the_next_prompt_takes_is_limited()
+    {
+        using var weights = new Altered("output_upscaling.3.weight", value => 20 * value);
+        using var model = Sam2Model.Load(mini.Device, Sam2Config.Named("mini", Sam2Version.V21, 64), weights);
+        var steep = new ImagePredictor(model);
+        using var image = steep.Encode(Picture());
+        var mask = steep.Predict(image, Click, new ImagePredictOptions { Logits = true }).Best;
+        Assert.Equal(32, mask.LowResolution.Max(MathF.Abs));
+        Assert.True(mask.Logits!.Max(MathF.Abs) > 40);
+    }
+
     public static TheoryData<string, ImagePrompt> BadPrompts => new()
     {
         { "outside the picture of 60 x 44", new ImagePrompt { Points = [new(61, 3)] } },
@@ -320,5 +405,26 @@ public sealed class ImagePredictorTests : IDisposable
             Assert.Equal(one.Mask, other.Mask);
             Assert.Equal(one.LowResolution, other.LowResolution);
         }
+    }
+
+    /// <summary>Weights by rule, some of them changed.</summary>
+    private sealed class Altered(string end, Func<float, float> change) : IWeightSource
+    {
+        private readonly RuleWeights rule = new();
+
+        public string Description => rule.Description;
+
+        public IReadOnlyCollection<string> Names => rule.Names;
+
+        public IReadOnlyList<int>? ShapeOf(string name, IReadOnlyList<int> expected) => rule.ShapeOf(name, expected);
+
+        public void Read(string name, IReadOnlyList<int> shape, Span<float> destination)
+        {
+            rule.Read(name, shape, destination);
+            if (!name.EndsWith(end, StringComparison.Ordinal)) return;
+            for (var i = 0; i < destination.Length; i++) destination[i] = change(destination[i]);
+        }
+
+        public void Dispose() => rule.Dispose();
     }
 }
