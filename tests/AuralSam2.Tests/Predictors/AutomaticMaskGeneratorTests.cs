@@ -68,25 +68,52 @@ public sealed class AutomaticMaskGeneratorTests : IDisposable
         Assert.Equal(alone.Select(m => m.PredictedIou).OrderDescending(), alone.Select(m => m.PredictedIou));
     }
 
+    /// <summary>In so small a picture no mask of a part counts as cut off.</summary>
     [Fact]
-    public void Parts_are_encoded_by_themselves_and_their_masks_lie_within()
+    public void Masks_of_parts_are_those_of_the_part_as_a_picture()
     {
         var reports = new Reports();
-        using var modules = new OpHook(mini.Device);
-        var picture = ImagePredictorTests.Picture(0, 150, 120);
+        var picture = ImagePredictorTests.Picture(0, 30, 26);
         var options = Everything with { PointsPerSide = 4, CropLayers = 1, CropPointsDownscale = 2, MaxBoxIou = 1, MaxCropBoxIou = 1 };
-        var found = new AutomaticMaskGenerator(mini.Model, options).Generate(picture, reports);
-        Assert.Equal(5, modules.Modules("image_encoder"));
-        Assert.Equal(Enumerable.Range(0, 16 + (4 * 4)).Select(i => new SegmentProgress("segmenting", i, 32)), reports.All);
-        foreach (var mask in found)
+        IReadOnlyList<GeneratedMask> found;
+        using (var modules = new OpHook(mini.Device))
         {
-            Assert.Equal((150, 120), (mask.Mask.Width, mask.Mask.Height));
-            Assert.True(mask.Box.Left >= mask.Crop.Left && mask.Box.Right <= mask.Crop.Right);
-            Assert.True(mask.Box.Top >= mask.Crop.Top && mask.Box.Bottom <= mask.Crop.Bottom);
-            Assert.InRange(mask.Point.X, mask.Crop.Left, mask.Crop.Right + 1);
+            found = new AutomaticMaskGenerator(mini.Model, options).Generate(picture, reports);
+            Assert.Equal(5, modules.Modules("image_encoder"));
         }
 
-        Assert.Contains(found, m => m.Crop == new PixelBox(0, 0, 149, 119));
+        Assert.Equal(Enumerable.Range(0, 16 + (4 * 4)).Select(i => new SegmentProgress("segmenting", i, 32)), reports.All);
+        Assert.Equal(5, found.Select(m => m.Crop).Distinct().Count());
+        var predictor = new ImagePredictor(mini.Model);
+        foreach (var part in found.GroupBy(m => m.Crop))
+        {
+            var (crop, width) = (part.Key, part.Key.Right - part.Key.Left + 1);
+            int[] places = [.. Enumerable.Range(0, 30 * 26).Where(i => i % 30 >= crop.Left && i % 30 <= crop.Right && i / 30 >= crop.Top && i / 30 <= crop.Bottom)];
+            using var image = predictor.Encode(new RgbImage(width, places.Length / width, [.. places.SelectMany(i => picture.Pixels[(i * 3)..((i * 3) + 3)])]));
+            foreach (var mask in part)
+            {
+                var answer = predictor.Predict(image, new ImagePrompt { Points = [new(mask.Point.X - crop.Left, mask.Point.Y - crop.Top)] });
+                var expected = new byte[30 * 26];
+                var seen = answer.Masks.MinBy(m => MathF.Abs(m.PredictedIou - mask.PredictedIou))!.Mask;
+                for (var i = 0; i < seen.Length; i++) expected[places[i]] = seen[i];
+                Assert.Equal(expected, mask.Mask.ToPixels());
+            }
+        }
+
+        // Of masks in the same place that of the smaller part is kept, so that the best of the first part is.
+        var sparing = new AutomaticMaskGenerator(mini.Model, options with { MaxCropBoxIou = 0 }).Generate(picture);
+        var first = found.Where(m => m.Crop == new PixelBox(0, 0, 18, 16)).MaxBy(m => m.PredictedIou)!;
+        Assert.Contains(Text(first), sparing.Select(Text));
+        Assert.All(sparing.Where(m => Text(m) != Text(first)), m => Assert.False(BoxSuppression.Iou(m.Box, first.Box) > 0));
+    }
+
+    [Fact]
+    public void Masks_that_their_part_cuts_off_are_dropped()
+    {
+        var options = Everything with { PointsPerSide = 3, CropLayers = 1, MaxBoxIou = 1, MaxCropBoxIou = 1 };
+        var found = new AutomaticMaskGenerator(mini.Model, options).Generate(ImagePredictorTests.Picture(0, 150, 120));
+        Assert.NotEmpty(found);
+        Assert.All(found, m => Assert.False(CropPlan.IsCutOff(m.Box, m.Crop, 150, 120)));
     }
 
     /// <summary>1500 x 1000: parts of the first layer overlap by 341 pixels, which is 512 of 1500 of the shorter edge.</summary>
@@ -147,6 +174,11 @@ public sealed class AutomaticMaskGeneratorTests : IDisposable
                     isGone[order[j]] |= !isGone[order[i]] && Iou(boxes[order[i]].Box, boxes[order[j]].Box) > limit;
             Assert.Equal(order.Where(i => !isGone[i]).Select(i => boxes[i]), kept);
         }
+
+        // An IoU that is just the limit is not above it.
+        (PixelBox, float)[] halves = [(new(0, 0, 10, 10), 1), (new(0, 0, 5, 10), 0)];
+        Assert.Equal(2, BoxSuppression.Keep(halves, b => b.Item1, b => b.Item2, 0.5f).Count);
+        Assert.Single(BoxSuppression.Keep(halves, b => b.Item1, b => b.Item2, 0.49f));
 
         PixelBox Box()
         {

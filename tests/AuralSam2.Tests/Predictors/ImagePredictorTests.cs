@@ -135,6 +135,19 @@ public sealed class ImagePredictorTests : IDisposable
         var given = predictor.Predict(small, new ImagePrompt { Mask = drawn });
         Same(predictor.Predict(small, new ImagePrompt { Earlier = [.. drawn.Select(m => m != 0 ? 10f : -10f)] }), given);
 
+        // Six pixels to one: what a triangle twelve wide finds inside the picture. Two neighbours would miss the thin line.
+        byte[] line = [.. Enumerable.Range(0, 96 * 96).Select(i => (byte)(i % 96 == 48 ? 1 : 0))];
+        var reduced = new float[16 * 16];
+        for (var column = 0; column < 16; column++)
+        {
+            double[] weights = [.. Enumerable.Range(0, 96).Select(x => Math.Max(0, 1 - (Math.Abs(x - (column * 6) - 2.5) / 6)))];
+            for (var row = 0; row < 16; row++) reduced[(row * 16) + column] = (float)((20 * weights[48] / weights.Sum()) - 10);
+        }
+
+        using var wide = predictor.Encode(Picture(0, 96, 96));
+        var (thin, known) = (predictor.Predict(wide, new ImagePrompt { Mask = line }).Best, predictor.Predict(wide, new ImagePrompt { Earlier = reduced }).Best);
+        for (var i = 0; i < 256; i++) Assert.Equal(known.LowResolution[i], thin.LowResolution[i], 1e-3f);
+
         using var large = predictor.Encode(Picture());
         var square = new byte[Width * Height];
         for (var y = 10; y < 30; y++) square.AsSpan((y * Width) + 15, 20).Fill(255);
