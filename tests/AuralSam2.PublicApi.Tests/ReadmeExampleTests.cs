@@ -92,42 +92,7 @@ public sealed class ReadmeExampleTests : IDisposable
 
         WaveWriter.WritePcm16("sound.wav", new Waveform(16000, [[.. Enumerable.Range(0, 48000).Select(i => 0.3f * MathF.Sin(0.1f * i))]]));
 
-        // A source of one's own: it makes weights by rule and notes which the model asks for.
-        using var asked = new AskedWeights();
-        using (var device = new CpuDevice())
-        using (AuralSam2Model.Load(device, "mini", asked))
-        {
-        }
-
-        using var rule = new RuleWeights();
-        SafetensorsWriter.Write("auralsam2_t.safetensors", null, asked.Shapes.Select(p => SafetensorsTensor.Of(p.Key, p.Value, () => Values(p.Key, p.Value), SafetensorsDType.F16)));
-
-        float[] Values(string name, int[] shape)
-        {
-            var values = new float[shape.Aggregate(1, (n, d) => n * d)];
-            rule.Read(name, shape, values);
-            return values;
-        }
-    }
-
-    private sealed class AskedWeights : IWeightSource
-    {
-        private readonly RuleWeights rule = new();
-
-        public Dictionary<string, int[]> Shapes { get; } = [];
-
-        public string Description => "rule weights";
-
-        public IReadOnlyCollection<string> Names => [];
-
-        public IReadOnlyList<int>? ShapeOf(string name, IReadOnlyList<int> expected)
-        {
-            Shapes.TryAdd(name, [.. expected]);
-            return expected;
-        }
-
-        public void Read(string name, IReadOnlyList<int> shape, Span<float> destination) => rule.Read(name, shape, destination);
-
-        public void Dispose() => rule.Dispose();
+        using var device = new CpuDevice();
+        RuleFile.Write("auralsam2_t.safetensors", weights => AuralSam2Model.Load(device, "mini", weights).Dispose());
     }
 }

@@ -1,5 +1,6 @@
 using AuralSam2.Kernels;
 using AuralSam2.Kernels.Ops;
+using AuralSam2.Media;
 using AuralSam2.Models.Audio;
 using AuralSam2.Models.Fusion;
 using AuralSam2.Models.Sam2;
@@ -71,6 +72,7 @@ internal sealed class ModelParts : IDisposable
         ("VGGish 5 s", Vggish),
         ("AuralFuser 5 frames", Fuser),
         ("mask decoder", MaskDecoder),
+        ("click on an encoded image", Click),
         ("memory attention, 7 memories", MemoryAttention),
         ("tracked frame, 1 memory", () => TrackedFrame(framesBefore: 0)),
         ("tracked frame, 7 memories", () => TrackedFrame(framesBefore: MemoryBank.MaxPointers - 1)),
@@ -135,6 +137,27 @@ internal sealed class ModelParts : IDisposable
             sam2.PromptEncoder.AddDense(features, mask: default, image);
             var decoded = sam2.MaskDecoder.Forward(image, sam2.PromptEncoder.DensePositions, sam2.PromptEncoder.Sparse(click), stride4, stride8);
             return [decoded.Masks.Reshape(Models.Sam2.MaskDecoder.Masks, 16 * grid * grid), decoded.Ious, decoded.MaskTokens, decoded.ObjectLogit];
+        };
+    }
+
+    /// <summary>
+    /// A point on a picture of the input's size that is encoded already, to masks at its size on the host, as <see cref="ImagePredictor"/>
+    /// does it. Results: low-resolution logits <c>[3, 4 grid * 4 grid]</c>.
+    /// </summary>
+    private Func<Tensor[]> Click()
+    {
+        var predictor = new ImagePredictor(sam2, device, model.Weights);
+        var pixels = new byte[size * size * 3];
+        for (var i = 0; i < pixels.Length; i++) pixels[i] = (byte)((i * 7) + (i >> 9));
+        var image = predictor.Encode(new RgbImage(size, size, pixels));
+        inputs.Add(image);
+        var click = new ImagePrompt { Points = [new(0.6f * size, 0.4f * size)] };
+        return () =>
+        {
+            var masks = predictor.Predict(image, click).Masks;
+            var logits = device.Rent(masks.Count, 16 * grid * grid);
+            for (var i = 0; i < masks.Count; i++) device.Upload(masks[i].LowResolution, logits.Slice(i, 1));
+            return [logits];
         };
     }
 

@@ -27,4 +27,16 @@ public static class ImageNormalizer
             destination[i + 2] = Table[image.Pixels[i + 2] * 3 + 2];
         }
     }
+
+    /// <summary>Normalises one channel of a picture.</summary>
+    /// <param name="image">Picture.</param>
+    /// <param name="channel">0 red, 1 green, 2 blue.</param>
+    /// <param name="destination"><c>[height, width]</c></param>
+    /// <exception cref="ArgumentException">The destination has another length.</exception>
+    internal static void Plane(RgbImage image, int channel, Span<float> destination)
+    {
+        if (destination.Length * Channels != image.Pixels.Length)
+            throw new ArgumentException($"room for {destination.Length} values of a {image.Width} x {image.Height} picture", nameof(destination));
+        for (var i = 0; i < destination.Length; i++) destination[i] = Table[(image.Pixels[(i * Channels) + channel] * Channels) + channel];
+    }
 }

@@ -20,7 +20,7 @@ public sealed class VideoPredictor
     private readonly AuralSam2Network? hearing;
     private readonly Device device;
     private readonly VideoOptions options;
-    private readonly Turn turn = new();
+    private readonly Turn turn = new("video predictor");
 
     /// <summary>A predictor that sees.</summary>
     /// <param name="model">SAM2; must outlive the predictor.</param>
@@ -101,25 +101,5 @@ public sealed class VideoPredictor
         if (sound is null) return;
         if (hearing is null) throw new ArgumentException($"{Weights} are of SAM2 alone, which does not hear", nameof(sound));
         if (sound.Length == 0) throw new ArgumentException("a sound without samples", nameof(sound));
-    }
-}
-
-/// <summary>Lets one caller at a time work, and tells another that it is in the way.</summary>
-internal sealed class Turn
-{
-    private int taken;
-
-    /// <summary>Takes the turn until the result is disposed.</summary>
-    /// <exception cref="InvalidOperationException">Somebody else has it.</exception>
-    public Lease Take() => Interlocked.CompareExchange(ref taken, 1, 0) == 0
-        ? new Lease(this)
-        : throw new InvalidOperationException(
-            "the video predictor is at work in another call: await each call before the next, or use one predictor and device for each thread");
-
-    /// <summary>The turn of one caller.</summary>
-    internal readonly struct Lease(Turn turn) : IDisposable
-    {
-        /// <inheritdoc/>
-        public void Dispose() => Volatile.Write(ref turn.taken, 0);
     }
 }

@@ -24,6 +24,14 @@ internal readonly record struct SelectionOptions
         new() { Multimask = multimask, DynamicViaStability = true, StabilityThreshold = 0.98f, MaskAbsentObjects = true };
 }
 
+/// <summary>The decoder's masks as an answer, on the device.</summary>
+/// <param name="LowMasks">All masks on offer, <c>[1 or 3, 4 grid, 4 grid]</c>.</param>
+/// <param name="Ious">Their predicted IoUs, <c>[1, 1 or 3]</c>.</param>
+/// <param name="LowMask">The chosen one, <c>[4 grid, 4 grid]</c>.</param>
+/// <param name="Token">The token that its object pointer is made of, <c>[1, 256]</c>.</param>
+/// <param name="Best"><c>[1]</c>: index of the chosen one in <paramref name="LowMasks"/>.</param>
+internal readonly record struct ChosenMask(Tensor LowMasks, Tensor Ious, Tensor LowMask, Tensor Token, Tensor Best);
+
 /// <summary>The answer for one frame, all of it on the device: a frame goes on to the next without a look from the host.</summary>
 /// <param name="LowMasks">All masks on offer, <c>[1 or 3, 4 grid, 4 grid]</c>.</param>
 /// <param name="Ious">Their predicted IoUs, <c>[1, 1 or 3]</c>.</param>
@@ -59,47 +67,52 @@ internal sealed class SamHeads
     /// <summary>Pointer of an object that is not there, <c>[1, 256]</c>.</summary>
     public Tensor AbsentPointer { get; }
 
-    /// <summary>Chooses.</summary>
+    /// <summary>Chooses a mask, resizes it and makes its pointer.</summary>
+    /// <param name="decoded">The decoder's masks; overwritten when an absent object is masked out.</param>
+    /// <param name="options">How.</param>
+    /// <returns>Tensors are views of <paramref name="decoded"/> or rented in the caller's scope.</returns>
+    public SelectedMask Select(in DecodedMasks decoded, in SelectionOptions options)
+    {
+        Tensor high = device.Rent(imageSize, imageSize), pointer = device.Rent(1, Channels);
+        var chosen = Choose(decoded, options);
+        Resize.Forward(device, chosen.LowMask, high, ResizeMode.Bilinear);
+        pointerHead.Forward(chosen.Token, pointer);
+        Kernels.Ops.Select.Where(device, decoded.ObjectLogit, pointer, AbsentPointer, pointer);
+        return new SelectedMask(chosen.LowMasks, chosen.Ious, chosen.LowMask, high, chosen.Best, pointer, decoded.ObjectLogit);
+    }
+
+    /// <summary>Chooses a mask.</summary>
     /// <param name="decoded">The decoder's masks; overwritten when an absent object is masked out.</param>
     /// <param name="options">How.</param>
     /// <returns>Tensors are views of <paramref name="decoded"/> or rented in the caller's scope.</returns>
     /// <remarks>The choice is made on the device. Only <see cref="SelectionOptions.DynamicViaStability"/> looks at a mask from the
     /// host.</remarks>
-    public SelectedMask Select(in DecodedMasks decoded, in SelectionOptions options)
+    public ChosenMask Choose(in DecodedMasks decoded, in SelectionOptions options)
     {
         var (height, width) = (decoded.Masks.Shape[1], decoded.Masks.Shape[2]);
-        Tensor high = device.Rent(imageSize, imageSize), pointer = device.Rent(1, Channels), best = device.Rent(1);
+        var best = device.Rent(1);
         var unstable = !options.Multimask && options.DynamicViaStability && Stability(decoded.Masks.At(0)) < options.StabilityThreshold;
         if (options.MaskAbsentObjects) HideAbsent(decoded);
 
         // The single mask is the first of four; the other three are of different extent.
         Tensor offered = decoded.Masks.Slice(1, 3), ious = decoded.Ious.SliceColumns(1, 3), token = decoded.MaskTokens.Slice(0, 1);
-        Tensor low, lows, quality;
         if (options.Multimask)
         {
-            (low, lows, quality) = (device.Rent(height, width), offered, ious);
+            var low = device.Rent(height, width);
             token = device.Rent(1, Channels);
             Kernels.Ops.Select.Best(device, ious, offered, low, index: best);
             Kernels.Ops.Select.Best(device, ious, decoded.MaskTokens.Slice(1, 3), token);
-        }
-        else
-        {
-            device.Fill(best, 0);
-            (low, lows, quality) = (decoded.Masks.At(0), decoded.Masks.Slice(0, 1), decoded.Ious.SliceColumns(0, 1));
-            if (unstable)
-            {
-                // The token of a mask that is swapped in for stability is not used: the pointer stays that of the single mask.
-                (low, quality) = (device.Rent(height, width), device.Rent(1, 1));
-                lows = low.Reshape(1, height, width);
-                Kernels.Ops.Select.Best(device, ious, offered, low);
-                Kernels.Ops.Select.Best(device, ious, ious.Reshape(3, 1), quality);
-            }
+            return new ChosenMask(offered, ious, low, token, best);
         }
 
-        Resize.Forward(device, low, high, ResizeMode.Bilinear);
-        pointerHead.Forward(token, pointer);
-        Kernels.Ops.Select.Where(device, decoded.ObjectLogit, pointer, AbsentPointer, pointer);
-        return new SelectedMask(lows, quality, low, high, best, pointer, decoded.ObjectLogit);
+        device.Fill(best, 0);
+        if (!unstable) return new ChosenMask(decoded.Masks.Slice(0, 1), decoded.Ious.SliceColumns(0, 1), decoded.Masks.At(0), token, best);
+
+        // The token of a mask that is swapped in for stability is not used: the pointer stays that of the single mask.
+        Tensor stable = device.Rent(height, width), quality = device.Rent(1, 1);
+        Kernels.Ops.Select.Best(device, ious, offered, stable);
+        Kernels.Ops.Select.Best(device, ious, ious.Reshape(3, 1), quality);
+        return new ChosenMask(stable.Reshape(1, height, width), quality, stable, token, best);
     }
 
     /// <summary>Overwrites all masks where no object is there.</summary>

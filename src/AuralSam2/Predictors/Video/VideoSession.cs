@@ -247,20 +247,8 @@ public sealed class VideoSession : IDisposable
         }
     }
 
-    /// <summary>Corners of the box first, then points, in pixels of the model's input.</summary>
-    private PromptPoint[] PointsOf(VideoPrompt prompt)
-    {
-        var (across, down) = ((float)network.Config.ImageSize / encoded.Images.Width, (float)network.Config.ImageSize / encoded.Images.Height);
-        var points = prompt.Points.Select(p => new PromptPoint(p.X * across, p.Y * down, p.IsOnObject ? PointLabel.Positive : PointLabel.Negative));
-        return prompt.Box is { } box
-            ?
-            [
-                new PromptPoint(box.Left * across, box.Top * down, PointLabel.BoxTopLeft),
-                new PromptPoint(box.Right * across, box.Bottom * down, PointLabel.BoxBottomRight),
-                .. points,
-            ]
-            : [.. points];
-    }
+    private PromptPoint[] PointsOf(VideoPrompt prompt) => InputPoints.Of(
+        prompt.Points, prompt.Box, network.Config.ImageSize, encoded.Images.Width, encoded.Images.Height);
 
     /// <summary>An answer as the host wants it, in one download.</summary>
     private TrackedObject Found(ObjectTrack track, int index, in MemoryBank.Entry entry)
@@ -276,7 +264,7 @@ public sealed class VideoSession : IDisposable
         if (!float.IsFinite(objectLogit) || !float.IsFinite(iou))
             throw new WeightsException($"{weights}: frame {index} comes out as not a number; the weights are damaged, or not those of this model");
         var mask = new byte[pixels];
-        for (var i = 0; i < pixels; i++) mask[i] = values[i] > 0 ? byte.MaxValue : byte.MinValue;
+        MaskThreshold.Above(values.AsSpan(0, pixels), 0, mask);
         MaskCleanup.Apply(mask, width, height, cleanup);
         return new TrackedObject(track.Id, mask, iou, objectLogit, track.ConditioningFrames.Contains(index));
     }
