@@ -13,7 +13,6 @@ int[] widths = [3, 2, 1];
 var code = new StringBuilder("""
     // Written by tools/MakeGemmTiles.cs; change it there.
     using System.Runtime.CompilerServices;
-    using System.Runtime.Intrinsics.X86;
     using AuralSam2.Kernels.Simd;
 
     namespace AuralSam2.Kernels.Ops;
@@ -64,14 +63,13 @@ void Tile(int rows, int vectors)
         Line($"    {Each(vectors, v => $"c{r}{v} = S.Add(c{r}{v}, S.Load({At("d", v)}));", " ")}{(r < rows - 1 ? " d += o.StrideResidual;" : "")}");
     Line("}");
     Line("");
-    Line("nint stride = o.StrideA, stride3 = 3 * stride, strideB = o.StrideB, ahead = o.AheadB;");
+    Line("nint stride = o.StrideA, stride3 = 3 * stride, strideB = o.StrideB;");
     // Two row pointers, four rows each: every row is then one addressing mode away.
     Line(rows == 8 ? "float* a = o.A, e = o.A + (4 * stride), b = o.B;" : "float* a = o.A, b = o.B;");
     Line("for (var more = o.MoreLines; ; more--)");
     Line("{");
     Line($"    for (var k = o.K; k > 0; k--, a++, {(rows == 8 ? "e++, " : "")}b += strideB)");
     Line("    {");
-    Line("        if (Sse.IsSupported) Sse.Prefetch1(b + ahead);");
     Line($"        V {Each(vectors, v => $"b{v} = S.Load({At("b", v)})", ", ")};");
     for (var r = 0; r < rows; r++)
     {

@@ -20,9 +20,6 @@ internal static unsafe class GemmCpu
     /// <summary>Longest stretch of k that one tile runs: beyond it a panel falls out of the second-level cache between tiles.</summary>
     private const int BlockK = 1536;
 
-    /// <summary>A weight of up to so many floats stays in the second-level cache from block to block; of a larger one panels are fetched ahead.</summary>
-    private const int CachedWeight = 256 << 10;
-
     /// <summary>What happens to a block after its product.</summary>
     public readonly struct Epilogue
     {
@@ -159,7 +156,6 @@ internal static unsafe class GemmCpu
             StrideC = strideC,
             Bias = weight.PaddedBias + panel.Column,
         };
-        var large = rows > panel.Vectors * S.TileRows && (long)weight.Inputs * weight.Outputs > CachedWeight;
         for (nint k = 0; k < weight.Inputs; k += BlockK)
         {
             // The first stretch starts from bias and residual, the others from what is there.
@@ -169,9 +165,6 @@ internal static unsafe class GemmCpu
             for (var i = 0; i < rows; i += S.TileRows)
             {
                 tile.A = a + (i * strideA) + k;
-                // Each of the last tiles fetches one vector of every row of the stretch that comes next: it follows in memory.
-                var turn = ((i - rows) / S.TileRows) + panel.Vectors;
-                tile.AheadB = large && turn >= 0 ? (tile.K * strideB) + (turn * S.Width) : 0;
                 if (fetchAhead) FetchRows(S.TileRows, tile.K, tile.A + (S.TileRows * strideA), strideA);
                 tile.C = c + (i * strideC);
                 tile.Residual = from == 0 ? null : (float*)from + (i * strideFrom);

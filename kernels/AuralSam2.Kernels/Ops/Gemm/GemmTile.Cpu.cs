@@ -22,9 +22,6 @@ internal static unsafe partial class GemmTile
         public nint StrideA;
         public float* B;
         public nint StrideB;
-
-        /// <summary>How far behind each row of B a line is asked for, for the second-level cache; 0 asks for what is there.</summary>
-        public nint AheadB;
         public float* C;
         public nint StrideC;
         public float* Bias;

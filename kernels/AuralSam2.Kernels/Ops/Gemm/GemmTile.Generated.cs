@@ -1,6 +1,5 @@
 // Written by tools/MakeGemmTiles.cs; change it there.
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 using AuralSam2.Kernels.Simd;
 
 namespace AuralSam2.Kernels.Ops;
@@ -36,13 +35,12 @@ internal static unsafe partial class GemmTile
             c70 = S.Add(c70, S.Load(d)); c71 = S.Add(c71, S.Load(d + S.Width)); c72 = S.Add(c72, S.Load(d + (2 * S.Width)));
         }
 
-        nint stride = o.StrideA, stride3 = 3 * stride, strideB = o.StrideB, ahead = o.AheadB;
+        nint stride = o.StrideA, stride3 = 3 * stride, strideB = o.StrideB;
         float* a = o.A, e = o.A + (4 * stride), b = o.B;
         for (var more = o.MoreLines; ; more--)
         {
             for (var k = o.K; k > 0; k--, a++, e++, b += strideB)
             {
-                if (Sse.IsSupported) Sse.Prefetch1(b + ahead);
                 V b0 = S.Load(b), b1 = S.Load(b + S.Width), b2 = S.Load(b + (2 * S.Width));
                 var a0 = S.Create(*a); c00 = S.Fma(a0, b0, c00); c01 = S.Fma(a0, b1, c01); c02 = S.Fma(a0, b2, c02);
                 a0 = S.Create(a[stride]); c10 = S.Fma(a0, b0, c10); c11 = S.Fma(a0, b1, c11); c12 = S.Fma(a0, b2, c12);
@@ -98,13 +96,12 @@ internal static unsafe partial class GemmTile
             c70 = S.Add(c70, S.Load(d)); c71 = S.Add(c71, S.Load(d + S.Width));
         }
 
-        nint stride = o.StrideA, stride3 = 3 * stride, strideB = o.StrideB, ahead = o.AheadB;
+        nint stride = o.StrideA, stride3 = 3 * stride, strideB = o.StrideB;
         float* a = o.A, e = o.A + (4 * stride), b = o.B;
         for (var more = o.MoreLines; ; more--)
         {
             for (var k = o.K; k > 0; k--, a++, e++, b += strideB)
             {
-                if (Sse.IsSupported) Sse.Prefetch1(b + ahead);
                 V b0 = S.Load(b), b1 = S.Load(b + S.Width);
                 var a0 = S.Create(*a); c00 = S.Fma(a0, b0, c00); c01 = S.Fma(a0, b1, c01);
                 a0 = S.Create(a[stride]); c10 = S.Fma(a0, b0, c10); c11 = S.Fma(a0, b1, c11);
@@ -159,13 +156,12 @@ internal static unsafe partial class GemmTile
             c70 = S.Add(c70, S.Load(d));
         }
 
-        nint stride = o.StrideA, stride3 = 3 * stride, strideB = o.StrideB, ahead = o.AheadB;
+        nint stride = o.StrideA, stride3 = 3 * stride, strideB = o.StrideB;
         float* a = o.A, e = o.A + (4 * stride), b = o.B;
         for (var more = o.MoreLines; ; more--)
         {
             for (var k = o.K; k > 0; k--, a++, e++, b += strideB)
             {
-                if (Sse.IsSupported) Sse.Prefetch1(b + ahead);
                 V b0 = S.Load(b);
                 var a0 = S.Create(*a); c00 = S.Fma(a0, b0, c00);
                 a0 = S.Create(a[stride]); c10 = S.Fma(a0, b0, c10);
@@ -214,13 +210,12 @@ internal static unsafe partial class GemmTile
             c30 = S.Add(c30, S.Load(d)); c31 = S.Add(c31, S.Load(d + S.Width)); c32 = S.Add(c32, S.Load(d + (2 * S.Width)));
         }
 
-        nint stride = o.StrideA, stride3 = 3 * stride, strideB = o.StrideB, ahead = o.AheadB;
+        nint stride = o.StrideA, stride3 = 3 * stride, strideB = o.StrideB;
         float* a = o.A, b = o.B;
         for (var more = o.MoreLines; ; more--)
         {
             for (var k = o.K; k > 0; k--, a++, b += strideB)
             {
-                if (Sse.IsSupported) Sse.Prefetch1(b + ahead);
                 V b0 = S.Load(b), b1 = S.Load(b + S.Width), b2 = S.Load(b + (2 * S.Width));
                 var a0 = S.Create(*a); c00 = S.Fma(a0, b0, c00); c01 = S.Fma(a0, b1, c01); c02 = S.Fma(a0, b2, c02);
                 a0 = S.Create(a[stride]); c10 = S.Fma(a0, b0, c10); c11 = S.Fma(a0, b1, c11); c12 = S.Fma(a0, b2, c12);
@@ -259,13 +254,12 @@ internal static unsafe partial class GemmTile
             c30 = S.Add(c30, S.Load(d)); c31 = S.Add(c31, S.Load(d + S.Width));
         }
 
-        nint stride = o.StrideA, stride3 = 3 * stride, strideB = o.StrideB, ahead = o.AheadB;
+        nint stride = o.StrideA, stride3 = 3 * stride, strideB = o.StrideB;
         float* a = o.A, b = o.B;
         for (var more = o.MoreLines; ; more--)
         {
             for (var k = o.K; k > 0; k--, a++, b += strideB)
             {
-                if (Sse.IsSupported) Sse.Prefetch1(b + ahead);
                 V b0 = S.Load(b), b1 = S.Load(b + S.Width);
                 var a0 = S.Create(*a); c00 = S.Fma(a0, b0, c00); c01 = S.Fma(a0, b1, c01);
                 a0 = S.Create(a[stride]); c10 = S.Fma(a0, b0, c10); c11 = S.Fma(a0, b1, c11);
@@ -303,13 +297,12 @@ internal static unsafe partial class GemmTile
             c30 = S.Add(c30, S.Load(d));
         }
 
-        nint stride = o.StrideA, stride3 = 3 * stride, strideB = o.StrideB, ahead = o.AheadB;
+        nint stride = o.StrideA, stride3 = 3 * stride, strideB = o.StrideB;
         float* a = o.A, b = o.B;
         for (var more = o.MoreLines; ; more--)
         {
             for (var k = o.K; k > 0; k--, a++, b += strideB)
             {
-                if (Sse.IsSupported) Sse.Prefetch1(b + ahead);
                 V b0 = S.Load(b);
                 var a0 = S.Create(*a); c00 = S.Fma(a0, b0, c00);
                 a0 = S.Create(a[stride]); c10 = S.Fma(a0, b0, c10);
