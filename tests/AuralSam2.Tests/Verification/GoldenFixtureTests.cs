@@ -11,7 +11,7 @@ public sealed class GoldenFixtureTests
     public static TheoryData<string> Small =>
     [
         "b_mini_image_encoder", "b_mini_decoder", "c_decoder_full_t", "d_vggish", "e_aural_mini_avs", "e_aural_mini_ref", "f_mini_memory_modules",
-        "g_losses",
+        "g_losses", "h_train_mini_avs",
         "f_mini_video",
     ];
 
