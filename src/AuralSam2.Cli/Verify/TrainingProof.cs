@@ -9,6 +9,7 @@ internal static class TrainingProof
 {
     private const string Gradient = "grad.";
     private const string FirstStep = "step0.";
+    private const string Statistic = FirstStep + "bn.";
     private const string Losses = "loss_history.";
     private const string Total = ".total";
     private const string Resume = "resume.";
@@ -73,11 +74,12 @@ internal static class TrainingProof
     private static string GroupOf(string stage) =>
         stage.StartsWith(Gradient, StringComparison.Ordinal) ? $"gradients of {stage.Split('.')[1]}"
         : stage.StartsWith(FirstStep + "grad_", StringComparison.Ordinal) ? "gradients of values"
-        : stage.StartsWith(FirstStep + "bn.", StringComparison.Ordinal) ? "running statistics"
+        : stage.StartsWith(Statistic, StringComparison.Ordinal) ? "running statistics"
         : stage.StartsWith(FirstStep, StringComparison.Ordinal) ? "values"
         : "parameters after steps";
 
-    private static string Short(string stage) => stage[(stage.IndexOf('.', StringComparison.Ordinal) + 1)..];
+    private static string Short(string stage) =>
+        stage[(stage.StartsWith(Statistic, StringComparison.Ordinal) ? Statistic.Length : stage.IndexOf('.', StringComparison.Ordinal) + 1)..];
 
     private static bool IsResume(StageResult stage) => stage.Stage.StartsWith(Resume, StringComparison.Ordinal);
 

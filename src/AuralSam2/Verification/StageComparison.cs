@@ -89,8 +89,8 @@ internal sealed class StageComparison(Fixture fixture, Device device, double bud
         if (!results.TryGetValue(stage, out var before) || !(before.Error > worst)) results[stage] = result; // compared twice, the worse counts
     }
 
-    /// <summary>Notes the comparison of a number that is part of a stored tensor, under a name of its own.</summary>
-    public void Note(string name, double error, double allowed, (double Found, double Stored) numbers)
+    /// <summary>Notes a comparison that was made elsewhere: of a number that is part of a stored tensor, for example.</summary>
+    public void Note(string name, double error, double allowed, (double Found, double Stored)? numbers = null)
     {
         var excused = DownstreamOfUndecided && error > allowed && error < LargestExcusedError ? 1 : 0;
         var result = new StageResult(name, double.IsNaN(error) ? double.PositiveInfinity : error, allowed, 1, excused);

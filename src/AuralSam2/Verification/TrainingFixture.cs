@@ -109,10 +109,8 @@ internal static class TrainingFixture
         comparison.Budget = ValueBudget;
         if (name.StartsWith("mask.", StringComparison.Ordinal))
         {
-            // From here on everything depends on the mask, cut at zero.
-            var undecided = device.Download(value).LongCount(logit => Math.Abs(logit) < AuralFixture.UndecidedLogit);
-            comparison.UndecidedPixels += undecided;
-            comparison.DownstreamOfUndecided |= undecided > 0;
+            // Memories depend on the mask, cut at zero. Nothing is excused by that here: a gradient off by a hundredth would be as well.
+            comparison.UndecidedPixels += device.Download(value).LongCount(logit => Math.Abs(logit) < AuralFixture.UndecidedLogit);
             return;
         }
 
@@ -144,10 +142,16 @@ internal static class TrainingFixture
         {
             var stage = "grad." + Short(parameter.Name);
             if (!IsRounding(comparison.Fixture, parameter.Name)) comparison.Compare(stage, device.Download(learner.Gradient(parameter)));
+            else comparison.Note(stage, Largest(parameter) / Largest(WeightBeside(parameter)), GradientBudget);
         }
 
         comparison.Budget = ValueBudget;
         foreach (var statistic in learner.Statistics) comparison.Compare("step0.bn." + Short(statistic.Name), device.Download(statistic.Value));
+
+        // What is rounding alone, here and in the file, is held against the gradient of the convolution's weight.
+        float Largest(TrainedParameter parameter) => device.Download(learner.Gradient(parameter)).Max(MathF.Abs);
+        TrainedParameter WeightBeside(TrainedParameter bias) =>
+            learner.Parameters.Single(p => p.Name == bias.Name.Replace(".bias", ".weight", StringComparison.Ordinal));
     }
 
     private static void CompareParameters(Device device, FuserLearner learner, StageComparison comparison, int step)
