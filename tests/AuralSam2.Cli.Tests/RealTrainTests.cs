@@ -10,7 +10,7 @@ using AuralSam2.Weights;
 
 namespace AuralSam2.Cli.Tests;
 
-/// <summary><c>aural train</c> and <c>aural verify --training</c> on the real engine: the mini model, with dropout and the contrastive loss.</summary>
+/// <summary><c>aural train</c> and <c>aural verify --training</c> on the real engine: the mini model, dropout, the contrastive loss.</summary>
 public sealed class RealTrainTests : IDisposable
 {
     private const int Width = 64, Height = 48, Frames = 3;
@@ -58,8 +58,8 @@ public sealed class RealTrainTests : IDisposable
             if (line.StartsWith("epoch ", StringComparison.Ordinal) && ++steps == 3) interrupt.Cancel();
         });
         using var output = new StringWriter();
-        var code = AuralCommand.Run(
-            Line("rule", options), QuickEngine.Create(), new CommandStreams(output, watched, OutIsTerminal: false, ErrorIsTerminal: false), interrupt.Token);
+        var streams = new CommandStreams(output, watched, OutIsTerminal: false, ErrorIsTerminal: false);
+        var code = AuralCommand.Run(Line("rule", options), QuickEngine.Create(), streams, interrupt.Token);
         Assert.True(code == 130, watched.ToString());
         Assert.Contains("interrupted after step 3, which is saved; aural train --resume --out", watched.ToString(), StringComparison.Ordinal);
         var resumed = InProcess("train", "--resume", "--out", Out, "--device", "cpu", "--threads", "2", "--validate-every", "0");
@@ -109,7 +109,7 @@ public sealed class RealTrainTests : IDisposable
 
         using var checkpoint = Training.TrainingCheckpoint.Open(Path.Combine(Out, "last.safetensors"));
         Assert.InRange(checkpoint.Position.Step, 2, 20);
-        Assert.Equal(["last.safetensors", "log.jsonl"], Directory.GetFiles(Out).Select(f => Path.GetFileName(f)).Where(n => n != "curves.png").Order());
+        Assert.Equal(["curves.png", "last.safetensors", "log.jsonl"], Directory.GetFiles(Out).Select(f => Path.GetFileName(f)).Order());
     }
 
     [Fact]
@@ -182,13 +182,16 @@ public sealed class RealTrainTests : IDisposable
         var parameters = AuralSam2Network.Specification(device, Sam2Config.Named("mini", Sam2Version.V20), FuserConfig.Mini(FuserVariant.Avs));
         SafetensorsWriter.Write(
             folder["frozen.safetensors"], new Dictionary<string, string>(),
-            parameters.Where(p => KeyMap.PartOf(p.Name) is WeightParts.Sam2 or WeightParts.Vggish).Select(p => SafetensorsTensor.Of(p.Name, p.Shape, () =>
-            {
-                var values = new float[p.Shape.Aggregate(1, (n, d) => n * d)];
-                rule.Read(p.Name, p.Shape, values);
-                return values;
-            })));
+            parameters.Where(p => KeyMap.PartOf(p.Name) is WeightParts.Sam2 or WeightParts.Vggish)
+                .Select(p => SafetensorsTensor.Of(p.Name, p.Shape, () => Read(p))));
         return folder["frozen.safetensors"];
+
+        float[] Read(ParameterSpec parameter)
+        {
+            var values = new float[parameter.Shape.Aggregate(1, (n, d) => n * d)];
+            rule.Read(parameter.Name, parameter.Shape, values);
+            return values;
+        }
     }
 
     /// <summary>An error stream that tells each line.</summary>

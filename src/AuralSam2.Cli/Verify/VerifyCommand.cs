@@ -28,7 +28,8 @@ internal sealed class VerifyCommand : Command
         };
         var training = new Option<bool>("--training")
         {
-            Description = "Prove that training works: every gradient, the losses of each step, a run that is saved and goes on. Wants fixtures of kind training.",
+            Description =
+                "Prove that training works: every gradient, the losses of each step, a run that is saved and goes on. Wants fixtures of kind training.",
         };
         var device = SharedOptions.Device();
         var threads = SharedOptions.Threads();

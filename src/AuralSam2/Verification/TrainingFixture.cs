@@ -20,7 +20,10 @@ internal static class TrainingFixture
     /// <summary>Error allowed in gradients, of each tensor's largest magnitude.</summary>
     private const double GradientBudget = 1e-3;
 
-    /// <summary>Error allowed in the total loss of later steps: batch norms over three sound tokens and AdamW's first steps, which follow signs, amplify rounding.</summary>
+    /// <summary>
+    /// Error allowed in the total loss of later steps: batch norms over three sound tokens and AdamW's first steps, which follow signs,
+    /// amplify rounding.
+    /// </summary>
     private const double AvsHistoryBudget = 1e-2, RefHistoryBudget = 1e-3;
 
     /// <summary>Single terms move more than their sum.</summary>
@@ -72,7 +75,8 @@ internal static class TrainingFixture
         Device device, StageComparison comparison, ResumeFiles files, float[] history, CancellationToken cancellation)
     {
         var steps = history.Length / Terms;
-        var resumed = history.AsSpan(0, steps / 2 * Terms).ToArray().Concat(new float[history.Length - (steps / 2 * Terms)]).ToArray();
+        var before = steps / 2 * Terms;
+        float[] resumed = [.. history[..before], .. new float[history.Length - before]];
         using (var replay = new TrainingReplay(device, comparison.Fixture, cancellation))
         {
             using (var half = TrainingCheckpoint.Open(files.Half)) half.Restore(replay.Learner, replay.Optimizer);
@@ -87,12 +91,13 @@ internal static class TrainingFixture
         }
 
         var losses = history.Zip(resumed).Count(pair => BitConverter.SingleToInt32Bits(pair.First) != BitConverter.SingleToInt32Bits(pair.Second));
-        comparison.NoteDifferences("resume.losses", losses, history.Length - (steps / 2 * Terms));
+        comparison.NoteDifferences("resume.losses", losses, history.Length - before);
         var (parameters, optimizer) = (new long[2], new long[2]);
         using SafetensorsFile whole = SafetensorsFile.Open(files.Whole), again = SafetensorsFile.Open(files.Resumed);
         foreach (var name in whole.Names)
         {
-            ReadOnlySpan<int> expected = MemoryMarshal.Cast<byte, int>(whole.RawBytes(name)), found = MemoryMarshal.Cast<byte, int>(again.RawBytes(name));
+            var expected = MemoryMarshal.Cast<byte, int>(whole.RawBytes(name));
+            var found = MemoryMarshal.Cast<byte, int>(again.RawBytes(name));
             var counts = name.StartsWith(KeyMap.OptimizerPrefix, StringComparison.Ordinal) ? optimizer : parameters;
             for (var i = 0; i < expected.Length; i++) counts[0] += expected[i] == found[i] ? 0 : 1;
             counts[1] += expected.Length;
@@ -171,7 +176,8 @@ internal static class TrainingFixture
             var (step, term) = Math.DivRem(i, Terms);
             var allowed = step == 0 ? LossBudget : term == Terms - 1 ? budget : TermFactor * budget;
             // Small terms count against the whole: a hundredth of a loss that is nearly nothing is nothing.
-            var scale = Math.Max(Math.Abs(stored[i]), step == 0 ? 1e-3 * Math.Abs(stored[(step * Terms) + Terms - 1]) : 0.05 * Math.Abs(stored[(step * Terms) + Terms - 1]));
+            var whole = Math.Abs(stored[(step * Terms) + Terms - 1]);
+            var scale = Math.Max(Math.Abs(stored[i]), (step == 0 ? 1e-3 : 0.05) * whole);
             comparison.Note($"loss_history.{step}.{names[term]}", Math.Abs(found[i] - stored[i]) / scale, allowed, (found[i], stored[i]));
         }
     }
