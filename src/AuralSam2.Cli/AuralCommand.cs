@@ -91,7 +91,12 @@ internal static class AuralCommand
             "aural track --frames frames/ --box 12,40,30,300,280 --reverse --weights sam2.1_hiera_tiny.pt --out dog",
             "aural track --video duo.mp4 --point 0,300,200,1,1 --point 0,310,20,0,1 --mask 0,second.png,2 --weights sam2.1_hiera_large.pt",
             "aural track --video drums.mp4 --point 0,300,200,1 --audio --weights sam2_hiera_large.pt vggish-10086976.pth auralsam2_avs_v1m.pth");
-        AddExamples(Verb(root, "verify"), "", "aural verify fixtures/*.safetensors", "aural verify encoder_t.safetensors --all --device cuda:1");
+        AddExamples(
+            Verb(root, "verify"),
+            "",
+            "aural verify fixtures/*.safetensors",
+            "aural verify encoder_t.safetensors --all --device cuda:1",
+            "aural verify --training tests/Goldens/h_train_mini_avs.safetensors");
         AddExamples(Verb(root, "devices"), "", "aural devices", "aural devices --json");
         AddExamples(Verb(root, "inspect"), "", "aural inspect vggish-10086976.pth", "aural inspect sam2_hiera_large.pt --json | jq .model");
         AddExamples(

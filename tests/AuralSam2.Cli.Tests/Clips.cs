@@ -20,12 +20,16 @@ internal static class Clips
     {
         var pixels = new byte[width * height * 3];
         for (var p = 0; p < width * height; p++)
-        {
-            double x = (p % width / (double)width) - 0.3 - (0.1 * index), y = (p / width / (double)height) - 0.5;
-            (pixels[3 * p], pixels[(3 * p) + 1]) = (x * x) + (y * y) < 0.04 ? ((byte)240, (byte)60) : ((byte)20, (byte)(p * 200 / (width * height)));
-        }
-
+            (pixels[3 * p], pixels[(3 * p) + 1]) =
+                IsDisc(p, index, width, height) ? ((byte)240, (byte)60) : ((byte)20, (byte)(p * 200 / (width * height)));
         PngWriter.WriteRgb(path, new RgbImage(width, height, pixels));
+    }
+
+    /// <summary>Whether a pixel of a frame belongs to the disc.</summary>
+    public static bool IsDisc(int pixel, int index, int width, int height)
+    {
+        double x = (pixel % width / (double)width) - 0.3 - (0.1 * index), y = (pixel / width / (double)height) - 0.5;
+        return (x * x) + (y * y) < 0.04;
     }
 
     /// <summary>Writes a tone, or silence where <paramref name="loudness"/> is 0.</summary>

@@ -171,6 +171,9 @@ internal sealed class FakeEngine : IEngine
         Fixtures.GetValueOrDefault(Path.GetFileName(file)) ?? throw new MediaException($"{file}: no fixture; give a safetensors file");
 
     /// <inheritdoc/>
+    public FixtureReport VerifyTraining(string file, Device device, CancellationToken cancellation) => Verify(file, device, cancellation);
+
+    /// <inheritdoc/>
     public PeakRates MeasurePeak(int threads) => new(123.4, 12.3);
 
     public Roofline MeasureRoofline(Device device) => new(123.4, 12.3);

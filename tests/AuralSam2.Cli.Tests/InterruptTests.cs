@@ -17,7 +17,7 @@ public sealed class InterruptTests : IDisposable
     [InlineData("TERM", "tracking")]
     public void An_interrupted_run_ends_soon_and_leaves_nothing(string signal, string stage)
     {
-        SkipWhereInterruptsAreIgnored();
+        Signals.SkipWhereInterruptsAreIgnored();
         using var command = new RunningCommand(folder.Path, [], "segment", "--demo", "--model", "t", "--json");
         command.WaitFor(stage);
         command.Signal(signal);
@@ -30,7 +30,7 @@ public sealed class InterruptTests : IDisposable
     [Fact]
     public void An_earlier_result_survives()
     {
-        SkipWhereInterruptsAreIgnored();
+        Signals.SkipWhereInterruptsAreIgnored();
         Assert.Equal(0, CommandRun.OfProcess(folder.Path, "segment", "--demo", "--model", "mini", "--out", "out").Code);
         var before = Snapshot();
         using var command = new RunningCommand(folder.Path, [], "segment", "--demo", "--model", "t", "--out", "out", "--force");
@@ -44,7 +44,7 @@ public sealed class InterruptTests : IDisposable
     [Fact]
     public void The_second_interrupt_does_not_wait()
     {
-        SkipWhereInterruptsAreIgnored();
+        Signals.SkipWhereInterruptsAreIgnored();
         using var command = new RunningCommand(folder.Path, [], "segment", "--demo", "--model", "t");
         command.WaitFor("fusing");
         command.Signal("INT");
@@ -59,7 +59,7 @@ public sealed class InterruptTests : IDisposable
     [Fact]
     public void Two_interrupts_leave_nothing_whenever_they_come()
     {
-        SkipWhereInterruptsAreIgnored();
+        Signals.SkipWhereInterruptsAreIgnored();
         for (var delay = 0; delay < 48; delay += 8) // milliseconds: an op of this small model, or the removal of a folder
         {
             using var command = new RunningCommand(folder.Path, [], "segment", "--demo", "--model", "mini");
@@ -75,7 +75,7 @@ public sealed class InterruptTests : IDisposable
     [Fact]
     public void Verify_is_interrupted_too()
     {
-        SkipWhereInterruptsAreIgnored();
+        Signals.SkipWhereInterruptsAreIgnored();
         var fixture = Testing.Repository.Golden("e_aural_mini_ref.safetensors");
         using var command = new RunningCommand(folder.Path, [], ["verify", .. Enumerable.Repeat(fixture, 50)]);
         command.WaitFor("verifying");
@@ -91,7 +91,7 @@ public sealed class InterruptTests : IDisposable
     [InlineData(2)]
     public void A_conversion_leaves_nothing(int signals)
     {
-        SkipWhereInterruptsAreIgnored();
+        Signals.SkipWhereInterruptsAreIgnored();
         using var weights = new AuralSam2.Tests.Weights.TemporaryFolder();
         var file = weights.Safetensors("l.safetensors", SparseFiles.Parameters("l"));
         using var command = new RunningCommand(folder.Path, [], "convert", file, "out.safetensors");
@@ -128,13 +128,4 @@ public sealed class InterruptTests : IDisposable
     private string Snapshot() => string.Join('\n', Directory
         .EnumerateFiles(folder["out"], "*", SearchOption.AllDirectories).Order()
         .Select(f => $"{f} {Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(f)))}"));
-
-    /// <summary>A shell's background jobs ignore Ctrl-C, and their children inherit that.</summary>
-    private static void SkipWhereInterruptsAreIgnored()
-    {
-        if (OperatingSystem.IsWindows()) Assert.Skip("no signals here");
-        if (!File.Exists("/proc/self/status")) return;
-        var ignored = File.ReadLines("/proc/self/status").First(l => l.StartsWith("SigIgn:", StringComparison.Ordinal))["SigIgn:".Length..].Trim();
-        if ((Convert.ToUInt64(ignored, 16) & 2) != 0) Assert.Skip("this process was started with interrupts ignored");
-    }
 }

@@ -98,6 +98,9 @@ internal sealed class Engine : IEngine
 
     public FixtureReport Verify(string file, Device device, CancellationToken cancellation) => FixtureVerifier.Verify(device, file, cancellation);
 
+    public FixtureReport VerifyTraining(string file, Device device, CancellationToken cancellation) =>
+        FixtureVerifier.VerifyTraining(device, file, cancellation);
+
     public PeakRates MeasurePeak(int threads)
     {
         var (gflops, reads) = CpuPeak.Glance(threads);

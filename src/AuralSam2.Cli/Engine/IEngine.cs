@@ -75,6 +75,9 @@ internal interface IEngine
     /// <summary>Runs one fixture and compares every stage.</summary>
     FixtureReport Verify(string file, Device device, CancellationToken cancellation);
 
+    /// <summary>Runs a fixture of kind training, interrupts it, and compares how it goes on.</summary>
+    FixtureReport VerifyTraining(string file, Device device, CancellationToken cancellation);
+
     /// <summary>Measures what the processor can do at most, while a person waits.</summary>
     PeakRates MeasurePeak(int threads);
 

@@ -117,6 +117,9 @@ internal sealed class ProfilingEngine(IEngine engine) : IEngine
 
     public FixtureReport Verify(string file, Device device, CancellationToken cancellation) => engine.Verify(file, device, cancellation);
 
+    public FixtureReport VerifyTraining(string file, Device device, CancellationToken cancellation) =>
+        engine.VerifyTraining(file, device, cancellation);
+
     public PeakRates MeasurePeak(int threads) => engine.MeasurePeak(threads);
 
     public Roofline MeasureRoofline(Device device) => engine.MeasureRoofline(device);

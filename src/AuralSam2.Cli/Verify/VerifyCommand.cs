@@ -24,34 +24,51 @@ internal sealed class VerifyCommand : Command
         var files = new Argument<string[]>("FILE")
         {
             Description = "Fixtures (.safetensors), recognised by their metadata.",
-            Arity = ArgumentArity.OneOrMore,
+            Arity = ArgumentArity.ZeroOrMore,
+        };
+        var training = new Option<bool>("--training")
+        {
+            Description =
+                "Prove that training works: every gradient, the losses of each step, a run that is saved and goes on. Wants fixtures of kind training.",
         };
         var device = SharedOptions.Device();
         var threads = SharedOptions.Threads();
         var all = new Option<bool>("--all") { Description = $"List every stage, not only the {WorstStages} worst of each file." };
         var json = SharedOptions.Json();
         Arguments.Add(files);
+        Options.Add(training);
         Options.Add(all);
         Options.Add(device);
         Options.Add(threads);
         Options.Add(json);
         SetAction(parsed =>
         {
+            var (given, provesTraining) = (parsed.GetValue(files)!, parsed.GetValue(training));
+            if (given.Length == 0)
+            {
+                throw new UsageException(provesTraining
+                    ? "--training wants a FILE: a recorded training, such as tests/Goldens/h_train_mini_avs.safetensors of the source"
+                    : "verify what? Give a FILE or more: fixtures (.safetensors)");
+            }
+
             using var chosen = ChosenDevice.Open(engine, streams, parsed.GetValue(device)!, SharedOptions.ThreadsOf(parsed, threads));
-            return Verify(parsed.GetValue(files)!, chosen, parsed.GetValue(all), parsed.GetValue(json));
+            return Verify(given, chosen, provesTraining, parsed.GetValue(all), parsed.GetValue(json));
         });
     }
 
-    private int Verify(string[] files, ChosenDevice chosen, bool all, bool json)
+    private int Verify(string[] files, ChosenDevice chosen, bool training, bool all, bool json)
     {
         var reports = new List<FixtureReport>();
         foreach (var file in files)
         {
             cancellation.ThrowIfCancellationRequested();
             if (!json) streams.Error.WriteLine($"verifying {file} ...");
-            var report = Verify(file, chosen.Device);
+            var report = Verify(file, chosen.Device, training);
             reports.Add(report);
-            if (!json) Print(report, all);
+            if (json) continue;
+            if (report.Message is not null) streams.Error.WriteLine($"aural: {Named(report)}");
+            else if (training) TrainingProof.Print(streams.OutConsole(), report, all);
+            else Print(report, all);
         }
 
         if (json) streams.Out.WriteLine(JsonSerializer.Serialize(VerifyDocument.Of(chosen, reports), ResultJson.Of.VerifyDocument));
@@ -60,12 +77,12 @@ internal sealed class VerifyCommand : Command
     }
 
     /// <summary>A file that cannot be read is a verdict like any other: the files after it are verified all the same.</summary>
-    private FixtureReport Verify(string file, Device device)
+    private FixtureReport Verify(string file, Device device, bool training)
     {
         if (!File.Exists(file)) return Unreadable("no such file");
         try
         {
-            return engine.Verify(file, device, cancellation);
+            return training ? engine.VerifyTraining(file, device, cancellation) : engine.Verify(file, device, cancellation);
         }
         catch (Exception error) when (Engine.NamesItsFix(error) || error is IOException or UnauthorizedAccessException)
         {
@@ -82,13 +99,7 @@ internal sealed class VerifyCommand : Command
 
     private void Print(FixtureReport report, bool all)
     {
-        if (report.Message is not null)
-        {
-            streams.Error.WriteLine($"aural: {Named(report)}");
-            return;
-        }
-
-        var stages = all ? report.Stages : [.. report.Stages.OrderByDescending(Used).Take(WorstStages)];
+        var stages = all ? report.Stages : [.. report.Stages.OrderByDescending(s => s.Used).Take(WorstStages)];
         var table = new Table().RoundedBorder()
             .Title($"{Markup.Escape(Path.GetFileName(report.File))}  ({report.Kind}, {report.Model})")
             .AddColumn(all ? "stage" : $"worst of {report.Stages.Count} stages")
@@ -100,7 +111,7 @@ internal sealed class VerifyCommand : Command
         foreach (var s in stages)
         {
             table.AddRow(
-                Markup.Escape(s.Stage), $"{s.Error:0.0e+00}", $"{s.Budget:0.0e+00}", $"{100 * Used(s):0} %",
+                Markup.Escape(s.Stage), $"{s.Error:0.0e+00}", $"{s.Budget:0.0e+00}", $"{100 * s.Used:0} %",
                 s.Undecided == 0 ? "" : $"{s.Undecided}", s.Passed ? "[green]within[/]" : "[red]OVER[/]");
         }
 
@@ -131,8 +142,6 @@ internal sealed class VerifyCommand : Command
         report.Message is null ? report.File
         : report.Message.Contains(report.File, StringComparison.Ordinal) ? report.Message
         : $"{report.File}: {report.Message}";
-
-    private static double Used(StageResult stage) => double.IsNaN(stage.Error) ? double.PositiveInfinity : stage.Error / stage.Budget;
 }
 
 /// <summary>What <c>aural verify --json</c> prints.</summary>

@@ -27,6 +27,12 @@ public sealed record StageResult(string Stage, double Error, double Budget, long
 {
     /// <summary>Within budget, or over it only where that is excused.</summary>
     public bool Passed => Error <= Budget || Undecided > 0;
+
+    /// <summary>Share of the budget that is used: 1 is all of it.</summary>
+    public double Used => Error == 0 ? 0 : double.IsNaN(Error) || Budget == 0 ? double.PositiveInfinity : Error / Budget;
+
+    /// <summary>What was found and what is stored, where the stage is a single number.</summary>
+    public (double Found, double Stored)? Numbers { get; init; }
 }
 
 /// <summary>The comparison of one fixture.</summary>

@@ -24,10 +24,26 @@ public static class FixtureVerifier
     /// <param name="path">A fixture: safetensors with the metadata kind, model and seed.</param>
     /// <param name="cancellation">Looked at between stages.</param>
     /// <exception cref="WeightsException">The file cannot be read, or is not a fixture.</exception>
-    public static FixtureReport Verify(Device device, string path, CancellationToken cancellation = default)
+    public static FixtureReport Verify(Device device, string path, CancellationToken cancellation = default) =>
+        Verify(device, path, provesTraining: false, cancellation);
+
+    /// <summary>
+    /// Verifies a file of kind training and more: a run that is saved halfway and goes on in a learner of its own ends with the same bits
+    /// as one that is not (stages <c>resume.losses</c>, <c>resume.parameters</c>, <c>resume.optimizer</c>).
+    /// </summary>
+    /// <param name="device">Where the model trains.</param>
+    /// <param name="path">A fixture of kind training.</param>
+    /// <param name="cancellation">Looked at between steps.</param>
+    /// <exception cref="WeightsException">The file cannot be read, or is not such a fixture.</exception>
+    public static FixtureReport VerifyTraining(Device device, string path, CancellationToken cancellation = default) =>
+        Verify(device, path, provesTraining: true, cancellation);
+
+    private static FixtureReport Verify(Device device, string path, bool provesTraining, CancellationToken cancellation)
     {
         using var fixture = new Fixture(path);
         if (fixture.Kind.Length == 0) throw new WeightsException($"{path}: this is no fixture: its metadata has no 'kind'");
+        if (provesTraining && fixture.Kind != "training")
+            throw new WeightsException($"{path}: a fixture of kind '{fixture.Kind}'; --training wants one of kind 'training'");
         var comparison = new StageComparison(
             fixture, device, fixture.Kind switch { "aural" or "video" => ClipBudget, "losses" => LossBudget, _ => ModuleBudget });
         try
@@ -40,7 +56,7 @@ public static class FixtureVerifier
                 case "aural": AuralFixture.Run(device, comparison, cancellation); break;
                 case "losses": LossesFixture.Run(device, comparison); break;
                 case "memory_modules": MemoryModulesFixture.Run(device, comparison); break;
-                case "training": TrainingFixture.Run(device, comparison, cancellation); break;
+                case "training": TrainingFixture.Run(device, comparison, cancellation, provesTraining); break;
                 case "video": VideoFixture.Run(device, comparison, cancellation); break;
                 default:
                     return new FixtureReport(

@@ -89,11 +89,16 @@ internal sealed class StageComparison(Fixture fixture, Device device, double bud
         if (!results.TryGetValue(stage, out var before) || !(before.Error > worst)) results[stage] = result; // compared twice, the worse counts
     }
 
-    /// <summary>Notes the comparison of a part of a stored tensor, under a name of its own.</summary>
-    public void Note(string name, double error, double allowed) =>
-        results[name] = new StageResult(
-            name, double.IsNaN(error) ? double.PositiveInfinity : error, allowed, 1,
-            DownstreamOfUndecided && error > allowed && error < LargestExcusedError ? 1 : 0);
+    /// <summary>Notes a comparison that was made elsewhere: of a number that is part of a stored tensor, for example.</summary>
+    public void Note(string name, double error, double allowed, (double Found, double Stored)? numbers = null)
+    {
+        var excused = DownstreamOfUndecided && error > allowed && error < LargestExcusedError ? 1 : 0;
+        var result = new StageResult(name, double.IsNaN(error) ? double.PositiveInfinity : error, allowed, 1, excused);
+        results[name] = result with { Numbers = numbers };
+    }
+
+    /// <summary>Notes how many values differ at all, where none may.</summary>
+    public void NoteDifferences(string name, long differing, long values) => results[name] = new StageResult(name, differing, 0, values, 0);
 
     /// <summary>Which share of a stage's stored values differ by more than the budget; no result is noted.</summary>
     public double ShareOver(string stage, ReadOnlySpan<float> values, StageLayout layout, Shape shape)

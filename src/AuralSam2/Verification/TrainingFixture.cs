@@ -1,18 +1,15 @@
-using System.Globalization;
-using System.Text.Json;
-using System.Text.RegularExpressions;
+using System.Runtime.InteropServices;
 using AuralSam2.Kernels;
-using AuralSam2.Kernels.Ops;
 using AuralSam2.Models;
-using AuralSam2.Models.Fusion;
 using AuralSam2.Training;
+using AuralSam2.Weights;
 
 namespace AuralSam2.Verification;
 
 /// <summary>
 /// Kind training: a clip forward and back, every parameter's gradient, the running statistics, and the losses of the steps that follow.
 /// </summary>
-internal static partial class TrainingFixture
+internal static class TrainingFixture
 {
     /// <summary>Error allowed in the first step's losses.</summary>
     private const double LossBudget = 1e-5;
@@ -23,7 +20,10 @@ internal static partial class TrainingFixture
     /// <summary>Error allowed in gradients, of each tensor's largest magnitude.</summary>
     private const double GradientBudget = 1e-3;
 
-    /// <summary>Error allowed in the total loss of later steps: batch norms over three sound tokens and AdamW's first steps, which follow signs, amplify rounding.</summary>
+    /// <summary>
+    /// Error allowed in the total loss of later steps: batch norms over three sound tokens and AdamW's first steps, which follow signs,
+    /// amplify rounding.
+    /// </summary>
     private const double AvsHistoryBudget = 1e-2, RefHistoryBudget = 1e-3;
 
     /// <summary>Single terms move more than their sum.</summary>
@@ -32,104 +32,98 @@ internal static partial class TrainingFixture
     /// <summary>A step moves a weight by the learning rate at the most: where rounding decides the sign of a gradient, by twice that.</summary>
     private const double StepBudget = 3e-3;
 
-    private const double ClipScale = 2, ExampleScale = 3, TextScale = 0.5;
-    private const double Rate = 1e-4, Decay = 0.05;
-    private const int ScheduledSteps = 100;
     private const int Terms = 7; // focal, dice, IoU, object, their weighted sum, contrast, total
 
-    public static void Run(Device device, StageComparison comparison, CancellationToken cancellation)
+    /// <summary>Replays the recorded steps and compares.</summary>
+    /// <param name="device">Where it trains.</param>
+    /// <param name="comparison">What it is held against.</param>
+    /// <param name="cancellation">Looked at between steps.</param>
+    /// <param name="resumes">Also interrupts a run halfway and compares how it goes on, to the bit.</param>
+    /// <param name="disturb">Sees, and may change, the first step's gradients of named values while the walk back comes by; or null.</param>
+    public static void Run(
+        Device device, StageComparison comparison, CancellationToken cancellation, bool resumes = false, Action<string, Tensor>? disturb = null)
     {
         var fixture = comparison.Fixture;
-        var isRef = fixture.Metadata("variant").StartsWith("ref", StringComparison.OrdinalIgnoreCase);
-        var sam2 = fixture.Sam2();
-        var depths = fixture.Metadata("f_depths") is { Length: > 0 } told ? JsonSerializer.Deserialize<int[]>(told)! : FuserConfig.Mini(FuserVariant.Avs).FrameDepths;
-        var fuser = new FuserConfig(isRef ? FuserVariant.Ref : FuserVariant.Avs, depths, FuserConfig.Published().AudioDepth);
-        using var weights = fixture.Weights();
-        var network = AuralSam2Network.Load(device, sam2, fuser, weights, progress: null, isLearned: FuserLearner.IsLearned(trainVggish: false));
-        using var learner = new FuserLearner(network, dropout: 0, AudioConForm.Released);
-        using var optimizer = new AdamWOptimizer(learner);
-        using var scope = device.Scope();
-
-        var frames = fixture.ShapeOf("step0.feat.0")[0];
-        var room = learner.Room(frames);
-        Encode(device, fixture, room, frames, sam2.ImageSize, cancellation);
-        var examples = device.Rent(frames, 2, LogMel.ExampleFrames, LogMel.Bands);
-        device.Upload(fixture.Input("input.spect", ExampleScale, examples.Length), examples);
-        Tensor text = default;
-        if (isRef)
-        {
-            text = device.Rent(AuralFuser.TextTokens, AuralFuser.TextChannels);
-            device.Upload(fixture.Input("input.text", TextScale, text.Length), text);
-        }
-
-        var labels = Labels(fixture.Note, frames, sam2.ImageSize);
+        using var files = resumes ? new ResumeFiles() : null;
         var stored = fixture.File.ReadDoubles("loss_history");
+        var steps = stored.Length / Terms;
         var history = new float[stored.Length];
-        for (var step = 0; step * Terms < stored.Length; step++)
+        bool isRef;
+        using (var replay = new TrainingReplay(device, fixture, cancellation))
         {
-            cancellation.ThrowIfCancellationRequested();
-            learner.ZeroGradients();
-            var terms = learner.Learn(room, examples, text, labels, Identity, scale: 1, step == 0 ? Look(device, learner, comparison, frames) : null);
-            Note(terms, history.AsSpan(step * Terms, Terms));
-            if (step == 0) CompareFirstStep(device, learner, comparison);
-            if ((step + 1) * Terms >= stored.Length) break;
-            optimizer.Step(new PolySchedule(Rate, ScheduledSteps).Rate(step), Decay, norm: 0, clipNorm: null);
-            CompareParameters(device, learner, comparison, step + 1);
+            isRef = replay.IsRef;
+            for (var step = 0; step < steps; step++)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                if (step == steps / 2) files?.Save(replay, step, files.Half);
+                Note(replay.Learn(step == 0 ? Look(device, replay, comparison, disturb) : null), history.AsSpan(step * Terms, Terms));
+                if (step == 0) CompareFirstStep(device, replay.Learner, comparison);
+                if (step + 1 == steps) break;
+                replay.Step(step);
+                CompareParameters(device, replay.Learner, comparison, step + 1);
+            }
+
+            files?.Save(replay, steps - 1, files.Whole);
         }
 
         CompareHistory(comparison, history, stored, isRef ? RefHistoryBudget : AvsHistoryBudget);
+        if (files is not null) CompareResumed(device, comparison, files, history, cancellation);
     }
 
-    private static int[] Identity(int count) => [.. Enumerable.Range(0, count)];
-
-    private static void Encode(Device device, Fixture fixture, ClipForward room, int frames, int size, CancellationToken cancellation)
+    /// <summary>A learner that knows nothing but the checkpoint takes the steps that the first one took: not a bit may differ.</summary>
+    private static void CompareResumed(
+        Device device, StageComparison comparison, ResumeFiles files, float[] history, CancellationToken cancellation)
     {
-        var video = fixture.Map("input.video", ClipScale, frames, 3, size);
-        for (var t = 0; t < frames; t++)
+        var steps = history.Length / Terms;
+        var before = steps / 2 * Terms;
+        float[] resumed = [.. history[..before], .. new float[history.Length - before]];
+        using (var replay = new TrainingReplay(device, comparison.Fixture, cancellation))
         {
-            using var scope = device.Scope();
-            var image = device.Rent(size, size, 3);
-            device.Upload(video.AsSpan(t * (int)image.Length, (int)image.Length), image);
-            room.Encode(t, image, cancellation);
-        }
-    }
-
-    /// <summary>A circle, a rectangle, then nothing, as the note says.</summary>
-    private static byte[][] Labels(string note, int frames, int size)
-    {
-        int[] c = Numbers(Circle().Match(note), 40, 60, 900), r = Numbers(Rectangle().Match(note), 20, 100, 80);
-        var labels = new byte[frames][];
-        for (var t = 0; t < frames; t++)
-        {
-            labels[t] = new byte[size * size];
-            for (var i = 0; i < labels[t].Length; i++)
+            using (var half = TrainingCheckpoint.Open(files.Half)) half.Restore(replay.Learner, replay.Optimizer);
+            for (var step = steps / 2; step < steps; step++)
             {
-                var (y, x) = (i / size, i % size);
-                var on = t == 0 ? ((y - c[0]) * (y - c[0])) + ((x - c[1]) * (x - c[1])) < c[2] : t == 1 && y > r[0] && y < r[1] && x > r[2];
-                labels[t][i] = on ? (byte)1 : (byte)0;
+                cancellation.ThrowIfCancellationRequested();
+                Note(replay.Learn(look: null), resumed.AsSpan(step * Terms, Terms));
+                if (step + 1 < steps) replay.Step(step);
             }
+
+            files.Save(replay, steps - 1, files.Resumed);
         }
 
-        return labels;
+        var losses = history.Zip(resumed).Count(pair => BitConverter.SingleToInt32Bits(pair.First) != BitConverter.SingleToInt32Bits(pair.Second));
+        comparison.NoteDifferences("resume.losses", losses, history.Length - before);
+        var (parameters, optimizer) = (new long[2], new long[2]);
+        using SafetensorsFile whole = SafetensorsFile.Open(files.Whole), again = SafetensorsFile.Open(files.Resumed);
+        foreach (var name in whole.Names)
+        {
+            var expected = MemoryMarshal.Cast<byte, int>(whole.RawBytes(name));
+            var found = MemoryMarshal.Cast<byte, int>(again.RawBytes(name));
+            var counts = name.StartsWith(KeyMap.OptimizerPrefix, StringComparison.Ordinal) ? optimizer : parameters;
+            for (var i = 0; i < expected.Length; i++) counts[0] += expected[i] == found[i] ? 0 : 1;
+            counts[1] += expected.Length;
+        }
+
+        comparison.NoteDifferences("resume.parameters", parameters[0], parameters[1]);
+        comparison.NoteDifferences("resume.optimizer", optimizer[0], optimizer[1]);
     }
 
     /// <summary>Compares values while they are recorded, and their gradients when the walk back comes by.</summary>
-    private static Action<string, Tensor> Look(Device device, FuserLearner learner, StageComparison comparison, int frames) => (name, value) =>
+    private static Action<string, Tensor> Look(
+        Device device, TrainingReplay replay, StageComparison comparison, Action<string, Tensor>? disturb) => (name, value) =>
     {
         comparison.Budget = ValueBudget;
         if (name.StartsWith("mask.", StringComparison.Ordinal))
         {
-            // From here on everything depends on the mask, cut at zero.
-            var undecided = device.Download(value).LongCount(logit => Math.Abs(logit) < AuralFixture.UndecidedLogit);
-            comparison.UndecidedPixels += undecided;
-            comparison.DownstreamOfUndecided |= undecided > 0;
+            // Memories depend on the mask, cut at zero. Nothing is excused by that here: a gradient off by a hundredth would be as well.
+            comparison.UndecidedPixels += device.Download(value).LongCount(logit => Math.Abs(logit) < AuralFixture.UndecidedLogit);
             return;
         }
 
         Show(name, "step0." + name, value);
-        learner.Tape.Observe(value, gradient =>
+        replay.Learner.Tape.Observe(value, gradient =>
         {
             comparison.Budget = GradientBudget;
+            disturb?.Invoke(name, gradient);
             Show(name, "step0.grad_" + name, gradient);
         });
 
@@ -142,7 +136,7 @@ internal static partial class TrainingFixture
             }
 
             var edge = (int)Math.Sqrt(seen.Shape[1]);
-            comparison.Compare(stage, device.Download(seen), StageLayout.Map, new Shape(frames, edge, edge, seen.Columns), 0);
+            comparison.Compare(stage, device.Download(seen), StageLayout.Map, new Shape(replay.Frames, edge, edge, seen.Columns), 0);
         }
     };
 
@@ -153,10 +147,16 @@ internal static partial class TrainingFixture
         {
             var stage = "grad." + Short(parameter.Name);
             if (!IsRounding(comparison.Fixture, parameter.Name)) comparison.Compare(stage, device.Download(learner.Gradient(parameter)));
+            else comparison.Note(stage, Largest(parameter) / Largest(WeightBeside(parameter)), GradientBudget);
         }
 
         comparison.Budget = ValueBudget;
         foreach (var statistic in learner.Statistics) comparison.Compare("step0.bn." + Short(statistic.Name), device.Download(statistic.Value));
+
+        // What is rounding alone, here and in the file, is held against the gradient of the convolution's weight.
+        float Largest(TrainedParameter parameter) => device.Download(learner.Gradient(parameter)).Max(MathF.Abs);
+        TrainedParameter WeightBeside(TrainedParameter bias) =>
+            learner.Parameters.Single(p => p.Name == bias.Name.Replace(".bias", ".weight", StringComparison.Ordinal));
     }
 
     private static void CompareParameters(Device device, FuserLearner learner, StageComparison comparison, int step)
@@ -176,8 +176,9 @@ internal static partial class TrainingFixture
             var (step, term) = Math.DivRem(i, Terms);
             var allowed = step == 0 ? LossBudget : term == Terms - 1 ? budget : TermFactor * budget;
             // Small terms count against the whole: a hundredth of a loss that is nearly nothing is nothing.
-            var scale = Math.Max(Math.Abs(stored[i]), step == 0 ? 1e-3 * Math.Abs(stored[(step * Terms) + Terms - 1]) : 0.05 * Math.Abs(stored[(step * Terms) + Terms - 1]));
-            comparison.Note($"loss_history.{step}.{names[term]}", Math.Abs(found[i] - stored[i]) / scale, allowed);
+            var whole = Math.Abs(stored[(step * Terms) + Terms - 1]);
+            var scale = Math.Max(Math.Abs(stored[i]), (step == 0 ? 1e-3 : 0.05) * whole);
+            comparison.Note($"loss_history.{step}.{names[term]}", Math.Abs(found[i] - stored[i]) / scale, allowed, (found[i], stored[i]));
         }
     }
 
@@ -197,13 +198,21 @@ internal static partial class TrainingFixture
 
     private static string Short(string name) => name["aural_fuser.".Length..];
 
-    private static int[] Numbers(Match match, params int[] otherwise) => match.Success
-        ? [.. match.Groups.Values.Skip(1).Select(g => int.Parse(g.Value, CultureInfo.InvariantCulture))]
-        : otherwise;
+    /// <summary>Checkpoints in a folder that goes away: halfway, at the end, and at the end of the run that went on from halfway.</summary>
+    private sealed class ResumeFiles : IDisposable
+    {
+        private readonly string folder = Directory.CreateTempSubdirectory("aural-verify-").FullName;
 
-    [GeneratedRegex(@"circle \(y-(\d+)\)\^2\+\(x-(\d+)\)\^2<(\d+)")]
-    private static partial Regex Circle();
+        public string Half => Path.Combine(folder, "half.safetensors");
 
-    [GeneratedRegex(@"rect (\d+)<y<(\d+),x>(\d+)")]
-    private static partial Regex Rectangle();
+        public string Whole => Path.Combine(folder, "whole.safetensors");
+
+        public string Resumed => Path.Combine(folder, "resumed.safetensors");
+
+        public void Save(TrainingReplay replay, int step, string path) =>
+            TrainingCheckpoint.Save(
+                path, replay.Settings, TrainingPosition.Start(clipsPerEpoch: 1) with { Step = step }, replay.Learner, replay.Optimizer);
+
+        public void Dispose() => Directory.Delete(folder, recursive: true);
+    }
 }
