@@ -26,6 +26,9 @@ internal sealed class Field(Device device, string only)
         $"trunk {Model}", "VGGish 5 s", "AuralFuser 5 frames", "mask decoder", "memory attention, 7 memories", "tracked frame, 1 memory", ShortClip,
     ];
 
+    /// <summary>What only learning runs: raced whole, as the training step.</summary>
+    private static readonly string[] LearningOps = ["AdamW", "BatchNorm", "Dropout", "Gather", "InfoNce", "MaskLoss", "RowSum", "SquareSum"];
+
     /// <summary>The parts of the model; each is there until the next is asked for.</summary>
     /// <param name="quick">A selection.</param>
     public IEnumerable<IContestant> Parts(bool quick)
@@ -54,7 +57,7 @@ internal sealed class Field(Device device, string only)
     /// <summary>The ops at the shapes of the model.</summary>
     /// <param name="quick">Of each op the first and the last shape and that with the most work.</param>
     public IEnumerable<IContestant> Ops(bool quick) =>
-        from op in OpRegistry.Cases.Where(c => c.Real).GroupBy(c => c.Op)
+        from op in OpRegistry.Cases.Where(c => c.Real && !LearningOps.Contains(c.Op)).GroupBy(c => c.Op)
         from c in quick ? Representative([.. op]) : op
         where Matches($"{c.Op} {c.Label}")
         select new OpContestant(device, c);
