@@ -43,7 +43,8 @@ internal sealed class Field(Device device, string only)
             if (encoder) yield return new PartContestant(device, parts.Encoder);
         }
 
-        if (IsWanted(TrainingPart.Name))
+        // With both configurations of the peer it takes 30 GB: raced when it is asked for, so that the others are raced everywhere.
+        if (only.Length > 0 && IsWanted(TrainingPart.Name))
         {
             using var training = new TrainingPart(device, Model);
             yield return new PartContestant(device, training.Part);
